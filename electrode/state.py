@@ -1,0 +1,194 @@
+"""What a model is given: the atoms (`Structure`) and the electronic control (`Control`).
+
+Both are frozen, both are batches: committee members, NEB images and the potentials of a sweep are systems of one batch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+# d-block metals and the p-block metals used as electrodes; alkali and alkaline-earth metals are ions at an interface.
+ELECTRODE_ELEMENTS = frozenset([13, *range(21, 32), *range(39, 51), *range(57, 84)])
+
+
+@dataclass(frozen=True)
+class Structure:
+    """A batch of S systems with N atoms in all.
+
+    Parameters
+    ----------
+    numbers : (N,) int64, atomic numbers
+    positions : (N, 3) float [A]
+    cell : (S, 3, 3) float [A], rows are the lattice vectors
+    pbc : (S, 3) bool
+    system : (N,) int64, the system of each atom, ascending
+    electrode : (N,) bool, atoms that belong to the electrode
+
+    Raises
+    ------
+    ValueError
+        on wrong shapes, values that are not finite, or a periodic direction without a lattice vector.
+    """
+
+    numbers: Tensor
+    positions: Tensor
+    cell: Tensor
+    pbc: Tensor
+    system: Tensor
+    electrode: Tensor
+
+    def __post_init__(self):
+        n, s = len(self.numbers), len(self.cell)
+        shapes = {"positions": (n, 3), "cell": (s, 3, 3), "pbc": (s, 3), "system": (n,), "electrode": (n,)}
+        for name, shape in shapes.items():
+            if tuple(getattr(self, name).shape) != shape:
+                raise ValueError(f"Structure.{name}: expected shape {shape}, got {tuple(getattr(self, name).shape)}")
+        for name in ("positions", "cell"):
+            if not torch.isfinite(getattr(self, name)).all():
+                raise ValueError(f"Structure.{name} holds NaN or infinity; check the structure that was read")
+        _check_cells(self.cell.detach(), self.pbc)
+
+    @property
+    def n_systems(self) -> int:
+        """Number of systems S."""
+        return len(self.cell)
+
+    @property
+    def counts(self) -> Tensor:
+        """Number of atoms of each system, (S,)."""
+        return torch.bincount(self.system, minlength=self.n_systems)
+
+    @property
+    def area(self) -> Tensor:
+        """Area spanned by the first two lattice vectors, (S,) [A^2]."""
+        return torch.linalg.norm(torch.linalg.cross(self.cell[:, 0], self.cell[:, 1]), dim=-1)
+
+    @property
+    def normal(self) -> Tensor:
+        """Unit vector along a x b, from the electrode to the electrolyte, (S, 3)."""
+        return torch.linalg.cross(self.cell[:, 0], self.cell[:, 1]) / self.area[:, None]
+
+    def total(self, per_atom: Tensor) -> Tensor:
+        """Sum a per-atom quantity (N, ...) over each system, (S, ...)."""
+        out = per_atom.new_zeros((self.n_systems, *per_atom.shape[1:]))
+        return out.index_add(0, self.system, per_atom)
+
+    def at(self, positions: Tensor) -> Structure:
+        """Return the same systems with other positions (N, 3) [A]."""
+        return replace(self, positions=positions)
+
+    def repeat(self, times: int) -> Structure:
+        """Return the batch `times` over, for instance one copy for each potential of a sweep."""
+        shift = torch.arange(times).repeat_interleave(len(self.system)) * self.n_systems
+        tile = {k: torch.cat([getattr(self, k)] * times) for k in ("numbers", "positions", "cell", "pbc", "electrode")}
+        return Structure(**tile, system=self.system.repeat(times) + shift)
+
+    @classmethod
+    def from_atoms(cls, atoms, dtype=torch.float64) -> Structure:
+        """Build a batch from one ASE Atoms object or a sequence of them; see `electrode_atoms` for the electrode."""
+        images = list(atoms) if isinstance(atoms, Sequence) else [atoms]
+        if not images or not all(len(a) for a in images):
+            raise ValueError("Structure.from_atoms: expected at least one system with at least one atom")
+        stack = lambda rows: torch.as_tensor(np.concatenate(rows))
+        return cls(
+            numbers=stack([a.numbers for a in images]).long(),
+            positions=stack([a.positions for a in images]).to(dtype),
+            cell=torch.as_tensor(np.array([a.cell.array for a in images])).to(dtype),
+            pbc=torch.as_tensor(np.array([a.pbc for a in images])),
+            system=torch.repeat_interleave(torch.arange(len(images)), torch.tensor([len(a) for a in images])),
+            electrode=stack([electrode_atoms(a) for a in images]),
+        )
+
+
+@dataclass(frozen=True)
+class Control:
+    """The electronic variable that is held: the charge or the potential, and perhaps a uniform field.
+
+    Parameters
+    ----------
+    charge : (S,) [e], net charge of the explicit cell
+    potential : (S,) [V], absolute electrode potential; `references` converts from SHE, RHE or PZC
+    field : (S, 3) [V/A], a charge q feels the force +qF
+
+    Raises
+    ------
+    ValueError
+        unless exactly one of charge and potential is given, and all values are finite.
+    """
+
+    charge: Tensor | None = None
+    potential: Tensor | None = None
+    field: Tensor | None = None
+
+    def __post_init__(self):
+        given = [k for k in ("charge", "potential") if getattr(self, k) is not None]
+        if len(given) != 1:
+            got = "both" if given else "neither"
+            raise ValueError(f"Control needs exactly one of charge [e] or potential [V, absolute]; got {got}")
+        for name, shape in (("charge", (-1,)), ("potential", (-1,)), ("field", (-1, 3))):
+            value = getattr(self, name)
+            if value is None:
+                continue
+            tensor = _as_float(value, name)
+            if name == "field" and (tensor.ndim == 0 or tensor.shape[-1] != 3):
+                raise ValueError(f"Control.field: expected 3 components [V/A], got shape {tuple(tensor.shape)}")
+            object.__setattr__(self, name, tensor.reshape(shape))
+
+    @property
+    def held(self) -> str:
+        """Name of the variable that is held, "charge" or "potential"."""
+        return "charge" if self.charge is not None else "potential"
+
+    @property
+    def value(self) -> Tensor:
+        """Value of the variable that is held, (S,)."""
+        return getattr(self, self.held)
+
+    def expand(self, n_systems: int) -> Control:
+        """Return the control for a batch of `n_systems`: one value serves all, else the lengths must agree."""
+        values = {}
+        for name in ("charge", "potential", "field"):
+            value = getattr(self, name)
+            if value is not None and len(value) not in (1, n_systems):
+                raise ValueError(f"Control.{name}: expected 1 or {n_systems} values, one for each system; got {len(value)}")
+            values[name] = None if value is None else value.expand(n_systems, *value.shape[1:])
+        return Control(**values)
+
+
+def electrode_atoms(atoms) -> np.ndarray:
+    """Say which atoms of an ASE Atoms object belong to the electrode, (N,) bool.
+
+    The array `eir_region` (0 is electrode) decides; without it positive `tags`, ASE's layers, do; without either
+    every d- or p-block metal counts.
+    """
+    if "eir_region" in atoms.arrays:
+        return np.asarray(atoms.arrays["eir_region"]) == 0
+    if atoms.has("tags") and np.any(atoms.get_tags() > 0):
+        return atoms.get_tags() > 0
+    return np.isin(atoms.numbers, sorted(ELECTRODE_ELEMENTS))
+
+
+def _as_float(value, name: str) -> Tensor:
+    # by way of numpy: torch would read a Python float in single precision
+    tensor = value if isinstance(value, Tensor) else torch.as_tensor(np.asarray(value))
+    if tensor.dtype in (torch.bool, torch.complex64, torch.complex128):
+        raise ValueError(f"Control.{name}: expected real numbers, got {tensor.dtype}")
+    tensor = tensor if tensor.is_floating_point() else tensor.double()
+    if not torch.isfinite(tensor.detach()).all():
+        raise ValueError(f"Control.{name} holds NaN or infinity")
+    return tensor
+
+
+def _check_cells(cell: Tensor, pbc: Tensor) -> None:
+    for k, (c, p) in enumerate(zip(cell, pbc)):
+        if not p.any():
+            continue
+        rows = c[p]
+        gram = torch.linalg.det(rows @ rows.T)
+        if not gram > 1e-10:
+            raise ValueError(f"system {k}: periodic along {p.tolist()} but those lattice vectors span no volume; set atoms.cell or atoms.pbc")
