@@ -1,0 +1,73 @@
+"""What every model is, and what a stored model says of itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from electrode.bridge import Kernel, differentiable
+from electrode.state import Control, Structure
+
+
+@dataclass(frozen=True)
+class ModelCard:
+    """Where a model comes from and where it may be trusted.
+
+    Parameters
+    ----------
+    method_ids : names of the reference methods that the training data came from
+    potential_zero : the level that potentials are measured from ("electrolyte", "vacuum_top", ...)
+    countercharge : the scheme of the counter-charge ("jellium_slab", ...)
+    countercharge_gap : distance of the counter-charge from the top metal layer [A]
+    she_absolute : absolute potential of the standard hydrogen electrode in this method [V]
+    elements : atomic numbers that were trained
+    surface_charge_range : trained window of the net charge per area [e/A^2]
+    potential_range : trained window of the potential [V, absolute]
+    """
+
+    method_ids: tuple[str, ...] = ()
+    potential_zero: str = "unknown"
+    countercharge: str = "unknown"
+    countercharge_gap: float | None = None
+    she_absolute: float | None = None
+    elements: tuple[int, ...] = ()
+    surface_charge_range: tuple[float, float] | None = None
+    potential_range: tuple[float, float] | None = None
+
+
+class Model(nn.Module):
+    """A scalar function of the atoms and one electronic variable.
+
+    Class attributes state what a scheme is: `natural` is the variable its scalar depends on ("charge": E, "potential":
+    Omega), `uses_field` whether it reads `control.field`, `conjugate` whether the other variable is the "derivative" of
+    the scalar or a "head" of its own, `conservative` whether forces are its gradient, `variational` whether its internal
+    variables minimise it.
+
+    `kernels` names the numba kernels of the atoms alone; `describe` evaluates them, differentiably; `forward` must use
+    positions only through the description it is given, so that the electronic variable can be solved for without
+    describing the atoms again.
+    """
+
+    natural: str = "charge"
+    uses_field: bool = False
+    conjugate: str = "derivative"
+    conservative: bool = True
+    variational: bool = True
+    card: ModelCard = ModelCard()
+
+    def kernels(self, structure: Structure) -> dict[str, Kernel]:
+        """Return the kernels of this structure; none for a model written in torch alone."""
+        return {}
+
+    def describe(self, structure: Structure) -> dict[str, Tensor]:
+        """Return what the model needs to know of the positions, differentiable in them."""
+        kernels = self.kernels(structure)
+        if not kernels:
+            return {"positions": structure.positions}
+        return {name: differentiable(kernel, structure.positions) for name, kernel in kernels.items()}
+
+    def forward(self, structure: Structure, control: Control, description: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Return "natural_energy" (S,) [eV] and the scheme's declared extras."""
+        raise NotImplementedError
