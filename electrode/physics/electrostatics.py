@@ -1,0 +1,234 @@
+"""Coulomb interaction of Gaussian charges in a slab, periodic along two lattice vectors, or in open space.
+
+The charge q_i is spread as q_i (2 pi sigma_i^2)^(-3/2) exp(-r^2 / 2 sigma_i^2); sigma_i = 0 is a point charge, whose
+self-interaction is left out.  The energy is q.A.q/2 and A [V/e] depends on the vectors d = R_j - R_i alone:
+
+    A_ij = k_e sum_n erf(gamma_ij |d + n|)/|d + n|,    gamma_ij = (2 sigma_i^2 + 2 sigma_j^2)^(-1/2)
+
+with the term 2 k_e gamma_ii/sqrt(pi) for i = j and n = 0.  The lattice sum is the two-dimensional Ewald sum; its zero
+is that of a sheet with the potential -2 pi k_e (charge per area) |z|, so that a net charge needs its counter-charge
+added by the caller (`equilibration`).
+Sources: Parry 1975, https://doi.org/10.1016/0039-6028(75)90362-3; Heyes, Barber and Clarke 1977,
+https://doi.org/10.1039/F29777301485; Gaussian charges: Gingrich and Wilson 2010, https://doi.org/10.1016/j.cplett.2010.10.010
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numba import njit
+
+from electrode.units import COULOMB
+
+_REACH = 5.8  # erfc(5.8) = 2e-16: both sums are cut where their terms reach that
+_SQRT_PI = math.sqrt(math.pi)
+
+
+@dataclass(frozen=True)
+class Coulomb:
+    """The matrix A of a set of positions with its derivatives in d = R_j - R_i.
+
+    Parameters
+    ----------
+    value : (N, N) [V/e]
+    gradient : (N, N, 3) [V/(e A)], dA_ij/dR_j = -dA_ij/dR_i
+    hessian : (N, N, 3, 3) [V/(e A^2)] or None where it was not asked for
+    """
+
+    value: np.ndarray
+    gradient: np.ndarray
+    hessian: np.ndarray | None
+
+    def stiffened(self, hardness: np.ndarray) -> Coulomb:
+        """Return the matrix with a hardness (N,) [V/e] added to its diagonal."""
+        return Coulomb(self.value + np.diag(hardness), self.gradient, self.hessian)
+
+    def pull(self, weight: np.ndarray) -> np.ndarray:
+        """Return the gradient of sum_ij W_ij A_ij / 2 in the positions, (N, 3), for symmetric W (N, N)."""
+        return np.einsum("ij,ijk->jk", weight, self.gradient)
+
+    def push(self, displacement: np.ndarray) -> np.ndarray:
+        """Return the derivative of A along a displacement (N, 3), an (N, N) array."""
+        change = displacement[None, :, :] - displacement[:, None, :]
+        return np.einsum("ijk,ijk->ij", self.gradient, change)
+
+    def pull_along(self, weight: np.ndarray, displacement: np.ndarray) -> np.ndarray:
+        """Return the derivative of `pull(weight)` along a displacement, (N, 3).
+
+        Raises
+        ------
+        ValueError
+            where `coulomb` was called without `second=True`.
+        """
+        if self.hessian is None:
+            raise ValueError("Coulomb.pull_along needs second derivatives; build it with coulomb(..., second=True)")
+        change = displacement[None, :, :] - displacement[:, None, :]
+        return np.einsum("ij,ijkl,ijl->jk", weight, self.hessian, change, optimize=True)
+
+
+def coulomb(
+    positions: np.ndarray,
+    cell: np.ndarray,
+    pbc: np.ndarray,
+    sigma: np.ndarray,
+    *,
+    second: bool = False,
+    splitting: float | None = None,
+) -> Coulomb:
+    """Return the Coulomb matrix of Gaussian charges with its derivatives.
+
+    Parameters
+    ----------
+    positions : (N, 3) [A]
+    cell : (3, 3) [A], rows; the normal is along a x b and c is not used
+    pbc : (3,) bool, (True, True, False) for a slab or all False
+    sigma : (N,) [A], widths of the charges, 0 for a point charge
+    second : also compute the second derivatives
+    splitting : parameter alpha of the Ewald sum [1/A], on which the result does not depend; chosen for speed if None
+
+    Raises
+    ------
+    ValueError
+        for another periodicity.
+    """
+    periodic = [bool(p) for p in pbc]
+    if periodic not in ([True, True, False], [False, False, False]):
+        raise ValueError(f"coulomb: expected pbc (True, True, False), a slab, or all False; got {tuple(periodic)}. Set atoms.pbc")
+    positions, sigma = np.ascontiguousarray(positions, float), np.ascontiguousarray(sigma, float)
+    with np.errstate(divide="ignore"):
+        gamma = 1.0 / np.sqrt(2.0 * (sigma[:, None] ** 2 + sigma[None, :] ** 2))
+    n = len(positions)
+    value, gradient = np.zeros((n, n)), np.zeros((n, n, 3))
+    hessian = np.zeros((n, n, 3, 3) if second else (1, 1, 3, 3))
+    if periodic[0]:
+        _add_slab(positions, np.asarray(cell, float), gamma, splitting, value, gradient, hessian, second)
+    else:
+        _add_images(positions, np.zeros((1, 3)), gamma, 0.0, np.inf, value, gradient, hessian, second)
+    value += np.triu(value, 1).T
+    gradient -= gradient.swapaxes(0, 1)
+    hessian = COULOMB * (hessian + hessian.swapaxes(0, 1)) if second else None
+    return Coulomb(COULOMB * value, COULOMB * gradient, hessian)
+
+
+def _add_slab(positions, cell, gamma, splitting, value, gradient, hessian, second) -> None:
+    a, b = cell[0], cell[1]
+    area = np.linalg.norm(np.cross(a, b))
+    normal = np.cross(a, b) / area
+    alpha = _SQRT_PI / math.sqrt(area) if splitting is None else splitting
+    across = 2.0 * np.pi / area * np.array([np.cross(b, normal), np.cross(normal, a)])
+    waves = _lattice_points(across, 2.0 * alpha * _REACH)
+    waves = waves[(waves @ [1.0, 1e-7, 1e-14]) > 0]  # one of each pair h, -h
+    wrapped = positions - np.floor(positions @ across.T / (2.0 * np.pi)) @ cell[:2]
+    cutoff = _REACH / min(alpha, gamma.min())
+    images = _lattice_points(cell[:2], cutoff + np.linalg.norm(a) + np.linalg.norm(b))
+    _add_images(wrapped, images, gamma, alpha, cutoff, value, gradient, hessian, second)
+    _add_waves(positions, waves, normal, alpha, area, value, gradient, hessian, second)
+
+
+def _lattice_points(vectors: np.ndarray, radius: float) -> np.ndarray:
+    """Return the points of the lattice of two vectors (2, 3) within a radius, (M, 3)."""
+    gram = vectors @ vectors.T
+    reach = np.floor(radius * np.sqrt(np.diag(np.linalg.inv(gram)))).astype(int)
+    steps = np.stack(np.meshgrid(*[np.arange(-k, k + 1) for k in reach], indexing="ij"), axis=-1).reshape(-1, 2)
+    points = steps @ vectors
+    return np.ascontiguousarray(points[np.einsum("ij,ij->i", points, points) <= radius**2])
+
+
+@njit(cache=True)
+def _smeared(r, gamma):
+    """Return f = erf(gamma r)/r, f'/r and f''."""
+    x = gamma * r
+    if x < 0.02:
+        f = 2.0 * gamma / _SQRT_PI * (1.0 - x**2 / 3.0 + x**4 / 10.0)
+        slope = 2.0 * gamma**3 / _SQRT_PI * (-2.0 / 3.0 + 0.4 * x**2 - x**4 / 7.0)
+        return f, slope, 2.0 * gamma**3 / _SQRT_PI * (-2.0 / 3.0 + 1.2 * x**2 - 5.0 * x**4 / 7.0)
+    f = math.erf(x) / r
+    bell = 0.0
+    if x < 26.0:
+        bell = 2.0 * gamma / _SQRT_PI * math.exp(-x * x)
+    slope = (bell - f) / r
+    curvature = -2.0 * slope / r
+    if bell > 0.0:
+        curvature -= 2.0 * gamma**2 * bell
+    return f, slope / r, curvature
+
+
+@njit(cache=True)
+def _add_images(positions, images, gamma, alpha, cutoff, value, gradient, hessian, second):
+    """Add sum_n [erf(gamma r) - erf(alpha r)]/r over the images within the cutoff, for i <= j."""
+    n = len(positions)
+    for i in range(n):
+        for j in range(i, n):
+            v = 0.0
+            for image in images:
+                d = positions[j] - positions[i] + image
+                r = math.sqrt(d[0] ** 2 + d[1] ** 2 + d[2] ** 2)
+                if r > cutoff:
+                    continue
+                if i == j and r < 1e-9:
+                    own = gamma[i, i] if gamma[i, i] < np.inf else 0.0
+                    v += 2.0 * (own - alpha) / _SQRT_PI
+                    continue
+                near, near_slope, near_curve = _smeared(r, gamma[i, j])
+                far, far_slope, far_curve = _smeared(r, alpha)
+                v += near - far
+                if i == j:
+                    continue
+                slope = near_slope - far_slope
+                twist = (near_curve - far_curve - slope) / r**2
+                for k in range(3):
+                    gradient[i, j, k] += slope * d[k]
+                    if second:
+                        hessian[i, j, k, k] += slope
+                        for m in range(3):
+                            hessian[i, j, k, m] += twist * d[k] * d[m]
+            value[i, j] += v
+
+
+@njit(cache=True)
+def _tail(exponent, x):
+    """Return exp(exponent) erfc(x), zero where the product underflows."""
+    if x > 26.0:
+        return 0.0
+    return math.exp(exponent) * math.erfc(x)
+
+
+@njit(cache=True)
+def _add_waves(positions, waves, normal, alpha, area, value, gradient, hessian, second):
+    """Add the reciprocal sum over half the plane waves h, and the term h = 0, for i <= j.
+
+    (2 pi / area) sum_h cos(h.d)/h [e^(hz) erfc(h/2a + az) + e^(-hz) erfc(h/2a - az)]
+    - (2 pi / area) [exp(-(az)^2)/(a sqrt(pi)) + z erf(az)]
+    """
+    n = len(positions)
+    factor = 2.0 * math.pi / area
+    for i in range(n):
+        for j in range(i, n):
+            d = positions[j] - positions[i]
+            z = d[0] * normal[0] + d[1] * normal[1] + d[2] * normal[2]
+            bell = math.exp(-((alpha * z) ** 2)) / _SQRT_PI
+            v = -factor * (bell / alpha + z * math.erf(alpha * z))
+            step, bend = -factor * math.erf(alpha * z), -2.0 * factor * alpha * bell
+            for k in range(3):
+                gradient[i, j, k] += step * normal[k]
+                if second:
+                    for m in range(3):
+                        hessian[i, j, k, m] += bend * normal[k] * normal[m]
+            for wave in waves:
+                h = math.sqrt(wave[0] ** 2 + wave[1] ** 2 + wave[2] ** 2)
+                phase = wave[0] * d[0] + wave[1] * d[1] + wave[2] * d[2]
+                up = _tail(h * z, 0.5 * h / alpha + alpha * z)
+                down = _tail(-h * z, 0.5 * h / alpha - alpha * z)
+                f, f1 = factor / h * (up + down), factor * (up - down)
+                f2 = h * h * f - 4.0 * factor * alpha * bell * math.exp(-((0.5 * h / alpha) ** 2))
+                c, s = math.cos(phase), math.sin(phase)
+                v += c * f
+                for k in range(3):
+                    gradient[i, j, k] += -s * f * wave[k] + c * f1 * normal[k]
+                    if second:
+                        for m in range(3):
+                            cross = wave[k] * normal[m] + wave[m] * normal[k]
+                            hessian[i, j, k, m] += c * (f2 * normal[k] * normal[m] - f * wave[k] * wave[m]) - s * f1 * cross
+            value[i, j] += v
