@@ -1,0 +1,111 @@
+"""A committee: models of one scheme and configuration, trained from different starts, evaluated in one batched pass.
+
+The mean is the committee's scalar, so that forces, charge and capacitance are those of the mean; the standard deviation
+of the members says where they no longer agree.  Peterson, Christensen and Khorshidi, Phys. Chem. Chem. Phys. 19, 10978
+(2017), https://doi.org/10.1039/C7CP00375G.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, is_dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call, vmap
+
+from electrode.models.base import Model
+from electrode.models.schemes import SCHEMES
+from electrode.state import Control, Structure
+
+
+@dataclass(frozen=True)
+class CommitteeConfig:
+    """What the members are.
+
+    Parameters
+    ----------
+    scheme : name of the members' scheme
+    member : their configuration, as plain entries
+    size : number of members, at least 2
+    """
+
+    scheme: str
+    member: dict
+    size: int
+
+    def __post_init__(self):
+        if self.size < 2:
+            raise ValueError(f"CommitteeConfig.size: expected at least 2 members, got {self.size}")
+
+
+class Committee(Model):
+    """The mean of models of one scheme, with their spread."""
+
+    def __init__(self, config: CommitteeConfig):
+        from electrode.models.store import build_model, from_plain
+
+        super().__init__()
+        member = config.member if is_dataclass(config.member) else from_plain(SCHEMES[config.scheme].config(), config.member)
+        self.config = CommitteeConfig(config.scheme, asdict(member), config.size)
+        template = build_model(config.scheme, member)
+        self._template = (template,)  # in a tuple: its own weights are no part of the committee
+        self.natural, self.uses_field, self.variational = template.natural, template.uses_field, template.variational
+        for name, value in template.state_dict().items():
+            stacked = torch.stack([value] * config.size)
+            if name in dict(template.named_parameters()):
+                self.register_parameter(_key(name), nn.Parameter(stacked))
+            else:
+                self.register_buffer(_key(name), stacked)
+
+    @classmethod
+    def of(cls, members: Sequence[Model], scheme: str) -> Committee:
+        """Return the committee of trained models.
+
+        Raises
+        ------
+        ValueError
+            for members of different configurations, seeds apart.
+        """
+        plain = [{k: v for k, v in asdict(m.config).items() if k != "seed"} for m in members]
+        if any(p != plain[0] for p in plain):
+            raise ValueError("Committee.of: expected members of one configuration, got different ones")
+        committee = cls(CommitteeConfig(scheme, asdict(members[0].config), len(members)))
+        states = [m.state_dict() for m in members]
+        committee.load_state_dict({_key(k): torch.stack([s[k] for s in states]) for k in states[0]})
+        committee.card = members[0].card
+        return committee.eval()
+
+    def members(self) -> list[Model]:
+        """Return the members as models of their own."""
+        from electrode.models.store import build_model, from_plain
+
+        kind, state = SCHEMES[self.config.scheme].config(), self.state_dict()
+        models = []
+        for k in range(self.config.size):
+            model = build_model(self.config.scheme, from_plain(kind, self.config.member))
+            model.load_state_dict({name: state[_key(name)][k] for name in model.state_dict()})
+            model.card = self.card
+            models.append(model.eval())
+        return models
+
+    def kernels(self, structure: Structure) -> dict:
+        """Return the kernels that all members share."""
+        return self._template[0].kernels(structure)
+
+    def describe(self, structure: Structure) -> dict[str, Tensor]:
+        """Return the description that all members share."""
+        return self._template[0].describe(structure)
+
+    def forward(self, structure: Structure, control: Control, description: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Return the mean of the members' scalars and extras, and "energy_std" (S,) [eV]."""
+        template = self._template[0]
+        weights = {name: getattr(self, _key(name)) for name in template.state_dict()}
+        out = vmap(lambda w: functional_call(template, w, (structure, control, description)))(weights)
+        spread = out["natural_energy"].detach().std(0)
+        return {**{k: v.mean(0) for k, v in out.items()}, "energy_std": spread}
+
+
+def _key(name: str) -> str:
+    """Return a name that torch accepts for a parameter of the committee itself."""
+    return name.replace(".", "__")

@@ -1,0 +1,149 @@
+"""Models on disk: a folder with `model.json` (scheme, choices, card) and `weights.safetensors`.  No pickle, ever."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import os
+import shutil
+import tempfile
+from dataclasses import asdict, fields, is_dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import get_args, get_type_hints
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
+from electrode.models.base import Model, ModelCard
+from electrode.models.schemes import SCHEMES
+
+FORMAT = 1
+
+
+class ModelFileError(ValueError):
+    """A stored model is missing, damaged, or written by another version."""
+
+
+def shipped_models() -> tuple[str, ...]:
+    """Return the names of the models inside the package."""
+    root = files("electrode") / "shipped"
+    return tuple(sorted(p.name for p in root.iterdir() if (p / "model.json").is_file())) if root.is_dir() else ()
+
+
+def build_model(scheme: str, config) -> Model:
+    """Return a new model of the scheme with that name.
+
+    Raises
+    ------
+    ValueError
+        for an unknown scheme, with the nearest name.
+    """
+    if scheme not in SCHEMES:
+        near = difflib.get_close_matches(scheme, SCHEMES, n=1)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        raise ValueError(f"unknown scheme {scheme!r}: expected one of {', '.join(SCHEMES)}{hint}")
+    return SCHEMES[scheme].load()(config)
+
+
+def load_model(source) -> Model:
+    """Return a model from a Model (itself), a folder, or the name of a shipped one.
+
+    Raises
+    ------
+    ModelFileError
+        if there is no such model, or its files are damaged.
+    """
+    if isinstance(source, Model):
+        return source
+    folder = Path(source)
+    if not folder.is_dir() and str(source) in shipped_models():
+        folder = Path(str(files("electrode") / "shipped" / str(source)))
+    if not folder.is_dir():
+        raise ModelFileError(f"no model {str(source)!r}: expected a folder with model.json, or one of {', '.join(shipped_models())}")
+    head = _read_head(folder / "model.json")
+    model = build_model(head["scheme"], from_plain(SCHEMES[head["scheme"]].config(), head["config"]))
+    _load_weights(model, folder / "weights.safetensors")
+    model.card = from_plain(ModelCard, head["card"])
+    return model.eval()
+
+
+def save_model(model: Model, folder: str | Path, force: bool = False) -> None:
+    """Write a model to a folder, completely or not at all.
+
+    Raises
+    ------
+    FileExistsError
+        if the folder exists and `force` is not set.
+    """
+    folder = Path(folder)
+    if folder.exists() and not force:
+        raise FileExistsError(f"{folder} exists. Give another name, or force=True to replace it.")
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    names = [name for name, scheme in SCHEMES.items() if scheme.load() is type(model)]
+    head = {"format": FORMAT, "scheme": names[0], "config": asdict(model.config), "card": asdict(model.card)}
+    draft = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
+    draft.chmod(0o755)
+    (draft / "model.json").write_text(json.dumps(head, indent=1) + "\n", encoding="utf-8")
+    save_file({k: v.detach().contiguous().clone() for k, v in model.state_dict().items()}, draft / "weights.safetensors")
+    if folder.exists():
+        shutil.rmtree(folder)
+    os.replace(draft, folder)
+
+
+def from_plain(kind, content):
+    """Return the frozen dataclass `kind` from the plain dictionary that `asdict` made of it.
+
+    Raises
+    ------
+    ValueError
+        for an unknown key, with the nearest name.
+    """
+    hints = get_type_hints(kind)
+    known = {f.name for f in fields(kind)}
+    for key in content:
+        if key not in known:
+            near = difflib.get_close_matches(key, known, n=1)
+            hint = f"; did you mean {near[0]!r}?" if near else ""
+            raise ValueError(f"{kind.__name__} has no entry {key!r}: expected some of {', '.join(sorted(known))}{hint}")
+    return kind(**{k: _restore(hints[k], v) for k, v in content.items()})
+
+
+def _restore(hint, value):
+    inner = next((h for h in (hint, *get_args(hint)) if is_dataclass(h)), None)
+    if isinstance(value, dict) and inner is not None:
+        return from_plain(inner, value)
+    if isinstance(value, list):
+        inner = next((h for h in get_args(hint) if is_dataclass(h)), None)
+        return tuple(from_plain(inner, v) if inner and isinstance(v, dict) else _restore(None, v) for v in value)
+    return value
+
+
+def _read_head(path: Path) -> dict:
+    try:
+        head = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise ModelFileError(f"{path} is missing or not readable as JSON ({error}); expected what save_model writes") from error
+    if not isinstance(head, dict) or head.get("format") != FORMAT:
+        found = head.get("format") if isinstance(head, dict) else type(head).__name__
+        raise ModelFileError(f"{path}: expected format {FORMAT}, got {found}; train the model again with this version")
+    if not {"scheme", "config", "card"} <= set(head) or head["scheme"] not in SCHEMES:
+        raise ModelFileError(f"{path}: expected scheme, config and card of a known scheme; got {sorted(head)}, scheme {head.get('scheme')!r}")
+    return head
+
+
+def _load_weights(model: Model, path: Path) -> None:
+    try:
+        weights = load_file(path)
+    except (OSError, SafetensorError) as error:
+        raise ModelFileError(f"{path} is missing or damaged ({error}); expected a safetensors file") from error
+    expected = model.state_dict()
+    if set(weights) != set(expected):
+        raise ModelFileError(f"{path}: missing tensors {sorted(set(expected) - set(weights))}, unexpected {sorted(set(weights) - set(expected))}")
+    for name, value in weights.items():
+        if value.shape != expected[name].shape:
+            raise ModelFileError(f"{path}: {name} has shape {tuple(value.shape)}, expected {tuple(expected[name].shape)}")
+        if value.is_floating_point() and not torch.isfinite(value).all():
+            raise ModelFileError(f"{path}: {name} holds NaN or infinity")
+    model.load_state_dict({k: v.to(expected[k].dtype) for k, v in weights.items()})

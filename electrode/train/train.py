@@ -1,0 +1,116 @@
+"""From frames to a trained model that knows where it may be trusted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, replace
+
+from electrode.models.base import Model, ModelCard
+from electrode.models.committee import Committee
+from electrode.models.schemes import SCHEMES
+from electrode.models.store import build_model, from_plain
+from electrode.train.fit import TrainConfig, Training, fit
+
+
+def train(
+    scheme: str,
+    training_frames: Sequence,
+    validation_frames: Sequence,
+    config: TrainConfig = TrainConfig(),
+    choices: dict | None = None,
+    progress: Callable[[dict], None] | None = None,
+    members: int = 1,
+) -> Training:
+    """Train a new model of a scheme, or a committee of them from different seeds in the same time.
+
+    Parameters
+    ----------
+    scheme : a name of `electrode schemes`
+    training_frames, validation_frames : `ElectrifiedFrame` of one method
+    config : how to train
+    choices : entries of the scheme's configuration that differ from its defaults, nested as the configuration is
+    progress : called with each row of the history
+    members : models of the committee; each is trained for its share of `max_minutes`
+
+    Raises
+    ------
+    ValueError
+        for an unknown or untrainable scheme, an unknown choice, or frames of methods that no single model may share.
+    """
+    if members < 1:
+        raise ValueError(f"train: expected at least one member, got {members}")
+    card = card_of([*training_frames, *validation_frames])
+    share = replace(config, max_minutes=config.max_minutes / members)
+    results = []
+    for k in range(members):
+        model = new_model(scheme, card, choices)
+        if members > 1:
+            model = build_model(scheme, replace(model.config, seed=model.config.seed + k))
+        report = None if progress is None else _member_progress(progress, k, members)
+        results.append(fit(model, training_frames, validation_frames, replace(share, seed=config.seed + k), report))
+        results[-1].model.card = card
+    if members == 1:
+        return results[0]
+    history = [{"member": k, **row} for k, r in enumerate(results) for row in r.history]
+    return Training(Committee.of([r.model for r in results], scheme), history)
+
+
+def _member_progress(progress: Callable[[dict], None], k: int, members: int) -> Callable[[dict], None]:
+    return lambda row: progress({**row, "done": (k + row["done"]) / members})
+
+
+def new_model(scheme: str, card: ModelCard, choices: dict | None = None) -> Model:
+    """Return an untrained model of a scheme for the elements of the card."""
+    if scheme in SCHEMES and not SCHEMES[scheme].trainable:
+        raise ValueError(f"scheme {scheme!r} has nothing to train; use it as it is, or train one of {[n for n, s in SCHEMES.items() if s.trainable]}")
+    if scheme not in SCHEMES:
+        return build_model(scheme, None)
+    kind = SCHEMES[scheme].config()
+    return build_model(scheme, _changed(kind.for_elements(card.elements), choices or {}))
+
+
+def card_of(frames: Sequence) -> ModelCard:
+    """Return what the frames say of their method, with the ranges of charge and potential they cover.
+
+    Raises
+    ------
+    ValueError
+        if the frames' potentials have different zeros or SHE levels, or their counter-charges different kinds or distances:
+        a charge then means another energy in each, and one model cannot serve both.
+    """
+    single = {name: _only(frames, name) for name in ("mu_zero", "countercharge", "countercharge_gap", "phi_she")}
+    areas = [float(f.geometry.cell.areas()[2]) for f in frames]
+    density = [f.charge / a for f, a in zip(frames, areas)]
+    potential = [f.potential for f in frames]
+    return ModelCard(
+        method_ids=tuple(sorted({f.method_id for f in frames if f.method_id})),
+        potential_zero=single["mu_zero"],
+        countercharge=single["countercharge"] or "unknown",
+        countercharge_gap=single["countercharge_gap"],
+        she_absolute=single["phi_she"],
+        elements=tuple(sorted({int(z) for f in frames for z in f.geometry.numbers})),
+        surface_charge_range=(min(density), max(density)),
+        potential_range=(min(potential), max(potential)),
+    )
+
+
+def _only(frames: Sequence, name: str):
+    values = {getattr(f, name) for f in frames}
+    if len(values) > 1:
+        raise ValueError(f"the frames have different {name}: {sorted(map(str, values))}. They come from different methods; train one model for each")
+    return values.pop()
+
+
+def _changed(config, choices: dict):
+    """Return a frozen configuration with some entries replaced, nested ones included."""
+    plain = asdict(config)
+    _merge(plain, choices, type(config).__name__)
+    return from_plain(type(config), plain)
+
+
+def _merge(plain: dict, choices: dict, name: str) -> None:
+    for key, value in choices.items():
+        if isinstance(value, dict) and isinstance(plain.get(key), dict):
+            _merge(plain[key], value, key)
+        else:
+            plain[key] = value
