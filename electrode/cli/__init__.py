@@ -1,0 +1,70 @@
+"""The command `electrode`: a verb, its arguments, one line of message for a mistake.
+
+Exit codes: 0 success, 1 the work was done but did not reach its aim, 2 a mistake in what was given.
+"""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from importlib import import_module
+
+from electrode.cli.parser import Parser, UsageError
+from electrode.data.problems import did_you_mean
+
+VERBS = {  # each is a module of this package with HELP, EXAMPLE, add_arguments(parser) and run(arguments)
+    "neb": "barriers between two states at the potentials you name",
+    "evaluate": "errors of a model on labelled frames",
+    "train": "train a scheme on labelled frames",
+    "schemes": "list the published schemes",
+    "info": "show what a stored model is and where it may be trusted",
+    "relax": "relax a structure at a potential or charge",
+    "scan": "grand energy, charge and capacitance of a structure against potential",
+}
+_MISTAKES = (ValueError, OSError, MemoryError, FloatingPointError)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command line and return its exit code.
+
+    Parameters
+    ----------
+    argv : words after `electrode`; None for those of the process
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.showwarning = _show_warning
+            return _run(list(sys.argv[1:] if argv is None else argv))
+    except _MISTAKES as error:
+        print(f"electrode: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("electrode: stopped", file=sys.stderr)
+        return 130
+    except SystemExit as leave:  # argparse leaves so after --help
+        return int(leave.code or 0)
+
+
+def _run(argv: list[str]) -> int:
+    if not argv or argv[0] in ("-h", "--help"):
+        print(_overview())
+        return 0 if argv else 2
+    verb = argv[0]
+    if verb not in VERBS:
+        raise UsageError(f"unknown verb {verb!r}: expected one of {', '.join(VERBS)}{did_you_mean(verb, VERBS)}")
+    module = import_module(f"electrode.cli.{verb}")
+    parser = Parser(verb, f"{VERBS[verb]}\n\n{module.NOTES}", module.EXAMPLE)
+    module.add_arguments(parser)
+    return module.run(parser.parse(argv[1:]))
+
+
+def _overview() -> str:
+    width = max(map(len, VERBS))
+    lines = [f"  {name:{width}}  {text}" for name, text in VERBS.items()]
+    example = "electrode neb initial.xyz final.xyz --model M --potential -1.0 -0.5 0.0 --reference SHE --plot barrier.png"
+    return "\n".join(["usage: electrode VERB ...", "", "Atoms at electrified interfaces, at the electrode potential you name.", "", *lines, "",
+                      "electrode VERB --help says more about each.", "", "example:", f"  {example}"])  # fmt: skip
+
+
+def _show_warning(message, category, filename, lineno, file=None, line=None) -> None:
+    print(f"warning: {message}", file=sys.stderr)

@@ -1,0 +1,116 @@
+"""What several verbs share: arguments, the potential scale, reading structures and data, tables on the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from electrode.cli.parser import Parser, UsageError
+
+SCALES = "SHE, RHE (with --ph), PZC (with --pzc) or absolute"
+
+
+def add_model(parser: Parser) -> None:
+    """Add --model."""
+    parser.add_argument("--model", required=True, metavar="M", help="folder of a model, or the name of a shipped one")
+
+
+def add_potential(parser: Parser, many: bool) -> None:
+    """Add --potential, one value or several, and what its scale needs."""
+    parser.add_argument("--potential", type=float, nargs="+" if many else None, required=many, metavar="U", help="electrode potential [V] on the scale --reference")
+    parser.add_argument("--reference", metavar="SCALE", help=f"scale of the potential: {SCALES}; never guessed")
+    parser.add_argument("--ph", type=float, metavar="PH", help="pH, for RHE")
+    parser.add_argument("--she-absolute", type=float, metavar="V", help="absolute potential of SHE in the model's method [V]; by default the model's own, else 4.44")
+    parser.add_argument("--pzc", type=float, metavar="V", help="absolute potential of zero charge [V], for PZC")
+    parser.add_argument("--strict", action="store_true", help="stop, rather than warn, outside the range the model was trained in")
+
+
+def add_outputs(parser: Parser, what: str) -> None:
+    """Add --json and --force."""
+    parser.add_argument("--json", metavar="FILE", help=f"write {what} as JSON")
+    parser.add_argument("--force", action="store_true", help="replace existing output files")
+
+
+def add_data(parser: Parser) -> None:
+    """Add the data files and what may be assumed of them."""
+    parser.add_argument("data", nargs="+", metavar="DATA.xyz", help="labelled frames, extended XYZ")
+    parser.add_argument("--assume", nargs="+", default=[], metavar="KEY=VALUE", help="what frames that lack a key of the record may be taken to have, for instance mu_zero=electrolyte")
+
+
+def scale_of(arguments, model):
+    """Return the scale that --reference names, an object of `electrode.references`, and print it.
+
+    Raises
+    ------
+    UsageError, ValueError
+        without --reference, or where the scale lacks what it needs.
+    """
+    from electrode.references import reference
+
+    word = arguments.reference
+    if word is None:
+        raise UsageError(f"a potential needs its scale: expected --reference {SCALES}; got none. Name it, for instance --reference SHE")
+    absolute = arguments.she_absolute
+    if absolute is None and word.strip().lower() in ("she", "rhe"):
+        absolute = model.card.she_absolute
+    scale = reference(word, absolute=absolute, ph=arguments.ph, pzc=arguments.pzc)
+    print(f"reference: {scale}; 0 V is {scale.to_absolute(0.0):.4g} V absolute")
+    return scale
+
+
+def read_structure(path: str):
+    """Return the last structure of a file (or FILE@INDEX) as ASE Atoms without labels, results and controls.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        if there is no such file, or no structure can be read from it.
+    """
+    import ase.io
+
+    if not Path(path.rpartition("@")[0] if "@" in Path(path).name else path).is_file():
+        raise FileNotFoundError(f"{path}: no such file. Check the name and the folder.")
+    try:
+        atoms = ase.io.read(path)
+    except Exception as error:  # parsers of a hundred formats raise anything
+        raise ValueError(f"{path}: no structure could be read ({type(error).__name__}: {error}); expected a format that ASE knows") from error
+    if not hasattr(atoms, "positions") or not len(atoms):
+        raise ValueError(f"{path}: expected one structure with atoms; give FILE or FILE@INDEX")
+    atoms.calc, atoms.info = None, {}
+    for name in [n for n in atoms.arrays if n.startswith("REF_")]:
+        del atoms.arrays[name]
+    return atoms
+
+
+def read_data(arguments) -> list:
+    """Return the labelled frames of all data files, in order; raises what `data.files.read_frames` raises."""
+    import yaml
+
+    from electrode.data.files import read_frames
+
+    assume = {}
+    for pair in arguments.assume:
+        key, equals, value = pair.partition("=")
+        if not (key and equals and value):
+            raise UsageError(f"--assume: expected KEY=VALUE, got {pair!r}")
+        assume[key] = yaml.safe_load(value)
+    return [frame for path in arguments.data for frame in read_frames(path, assume=assume)]
+
+
+def table(heads: Sequence[str], rows: Sequence[Sequence]) -> str:
+    """Return rows of words and numbers under their heads, columns aligned; None shows as a dash."""
+    shown = [[_cell(x) for x in row] for row in rows]
+    widths = [max(map(len, column)) for column in zip(heads, *shown)]
+    return "\n".join("  ".join(f"{cell:>{w}}" for cell, w in zip(row, widths)) for row in [list(heads), *shown])
+
+
+def errors_table(rows: dict[str, dict]) -> str:
+    """Return errors by name as a table of all keys that occur."""
+    keys = list(dict.fromkeys(k for row in rows.values() for k, v in row.items() if isinstance(v, (int, float))))
+    return table(["", *keys], [[name, *(row.get(k) for k in keys)] for name, row in rows.items()])
+
+
+def _cell(value) -> str:
+    if value is None:
+        return "-"
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,158 @@
+"""What every model must pass, for us and for outsiders: bind a model to `ModelContract` and inherit its tests.
+
+    class TestMine(ModelContract):
+        @pytest.fixture(scope="class")
+        def case(self):
+            return Case(model, [atoms, other_atoms], charge=0.1, potential=4.2)
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+import torch
+from ase import Atoms
+
+from electrode.models.base import Model
+from electrode.models.store import load_model, save_model
+from electrode.state import Control, Structure
+from electrode.thermo import evaluate
+
+FORCE_TOLERANCE = 1e-6  # [eV/A], float64 central differences
+CONJUGATE_TOLERANCE = 1e-7  # [V] or [e]
+
+
+@dataclass(frozen=True)
+class Case:
+    """A model with systems and values of charge [e] and potential [V, absolute] inside its range."""
+
+    model: Model
+    atoms: list[Atoms]
+    charge: float
+    potential: float
+
+    @property
+    def structure(self) -> Structure:
+        """The systems as one batch."""
+        return Structure.from_atoms(self.atoms)
+
+    @property
+    def controls(self) -> tuple[Control, Control]:
+        """Fixed charge and fixed potential."""
+        return Control(charge=self.charge), Control(potential=self.potential)
+
+
+def held_energy(out: dict, control: Control) -> torch.Tensor:
+    """Return the scalar whose gradient the forces are, (S,) [eV]."""
+    return out["grand_energy"] if control.held == "potential" else out["canonical_energy"]
+
+
+def numerical_forces(model: Model, atoms: Atoms, control: Control, pairs, step: float = 1e-4) -> np.ndarray:
+    """Return forces on (atom, axis) pairs by fourth-order central differences at the control held, (len(pairs),) [eV/A]."""
+    images = []
+    for atom, axis in pairs:
+        for k in (-2, -1, 1, 2):
+            image = atoms.copy()
+            image.positions[atom, axis] += k * step
+            images.append(image)
+    energy = held_energy(evaluate(model, Structure.from_atoms(images), control), control).reshape(-1, 4)
+    weights = torch.tensor([1.0, -8.0, 8.0, -1.0], dtype=energy.dtype) / (12.0 * step)
+    return -(energy @ weights).numpy()
+
+
+class ModelContract:
+    """Tests that a model inherits; the fixture `case` gives what to test."""
+
+    @pytest.mark.parametrize("held", ["charge", "potential"])
+    def test_forces_are_the_gradient_of_the_energy_held(self, case, held):
+        control = case.controls[held == "potential"]
+        for atoms in case.atoms:
+            out = evaluate(case.model, Structure.from_atoms(atoms), control)
+            pairs = [(k, c) for k in range(0, len(atoms), max(1, len(atoms) // 6)) for c in range(3)] + [(len(atoms) - 1, 2)]
+            analytic = np.array([out["forces"][p].item() for p in pairs])
+            assert np.abs(analytic - numerical_forces(case.model, atoms, control, pairs)).max() < FORCE_TOLERANCE
+
+    def test_potential_is_the_slope_in_charge_and_charge_minus_that_in_potential(self, case):
+        for control, energy, conjugate, sign in (
+            (Control(charge=case.charge), "canonical_energy", "potential", 1.0),
+            (Control(potential=case.potential), "grand_energy", "charge", -1.0),
+        ):
+            step = 1e-4
+            at = lambda k: evaluate(case.model, case.structure, Control(**{control.held: control.value + k * step}))[energy]
+            slope = (at(-2) - 8 * at(-1) + 8 * at(1) - at(2)) / (12 * step)
+            found = evaluate(case.model, case.structure, control)[conjugate]
+            assert (sign * slope - found).abs().max() < CONJUGATE_TOLERANCE
+
+    def test_fixed_charge_and_fixed_potential_agree_at_the_matched_state(self, case):
+        held = evaluate(case.model, case.structure, Control(charge=case.charge))
+        back = evaluate(case.model, case.structure, Control(potential=held["potential"]))
+        assert (back["charge"] - case.charge).abs().max() < 1e-7
+        assert (back["forces"] - held["forces"]).abs().max() < 1e-6
+        assert (held["grand_energy"] - (held["canonical_energy"] - held["potential"] * held["charge"])).abs().max() < 1e-10
+        assert (back["grand_energy"] - held["grand_energy"]).abs().max() < 1e-8
+
+    def test_capacitance_is_the_slope_of_charge_in_potential(self, case):
+        at = lambda d: evaluate(case.model, case.structure, Control(potential=case.potential + d))
+        slope = (at(1e-3)["charge"] - at(-1e-3)["charge"]) / 2e-3
+        assert (slope - at(0.0)["capacitance"]).abs().max() < 1e-5
+
+    def test_maxwell_forces_in_charge_are_minus_potential_in_positions(self, case):
+        atoms, step = case.atoms[0], 1e-4
+        forces = [evaluate(case.model, Structure.from_atoms(atoms), Control(charge=case.charge + k * step))["forces"] for k in (-1, 1)]
+        left = (forces[1] - forces[0])[-1, 2].item() / (2 * step)
+        potentials = []
+        for k in (-1, 1):
+            image = atoms.copy()
+            image.positions[-1, 2] += k * step
+            potentials.append(evaluate(case.model, Structure.from_atoms(image), Control(charge=case.charge))["potential"].item())
+        assert left == pytest.approx(-(potentials[1] - potentials[0]) / (2 * step), abs=2e-5)
+
+    def test_a_batch_equals_its_systems_one_by_one(self, case):
+        for control in case.controls:
+            batch = evaluate(case.model, case.structure, control)
+            single = [evaluate(case.model, Structure.from_atoms(a), control) for a in case.atoms]
+            for name in ("canonical_energy", "forces", "charge", "potential", "capacitance"):
+                assert (batch[name] - torch.cat([s[name] for s in single])).abs().max() < 1e-8
+
+    def test_translation_lattice_shift_and_permutation_change_nothing(self, case):
+        rng = np.random.default_rng(0)
+        for atoms in case.atoms:
+            moved = atoms.copy()
+            moved.positions += [0.37, -1.21, 0.83]
+            moved.positions[rng.integers(len(atoms))] += atoms.cell[0]
+            order = rng.permutation(len(atoms))
+            a, b = (evaluate(case.model, Structure.from_atoms(x), case.controls[1]) for x in (atoms, moved[order]))
+            assert abs(a["grand_energy"] - b["grand_energy"]).item() < 1e-8
+            assert (a["forces"][order] - b["forces"]).abs().max() < 1e-7
+
+    def test_rotation_about_the_normal_turns_the_forces(self, case):
+        angle = 0.7
+        turn = np.array([[np.cos(angle), -np.sin(angle), 0.0], [np.sin(angle), np.cos(angle), 0.0], [0.0, 0.0, 1.0]])
+        for atoms in case.atoms:
+            turned = atoms.copy()
+            turned.set_cell(atoms.cell.array @ turn.T)
+            turned.positions = atoms.positions @ turn.T
+            a, b = (evaluate(case.model, Structure.from_atoms(x), case.controls[1]) for x in (atoms, turned))
+            assert abs(a["grand_energy"] - b["grand_energy"]).item() < 1e-8
+            assert (a["forces"] @ torch.tensor(turn.T) - b["forces"]).abs().max() < 1e-7
+
+    def test_the_inputs_are_left_alone(self, case):
+        structure = case.structure
+        before = structure.positions.clone()
+        evaluate(case.model, structure, case.controls[0])
+        assert torch.equal(before, structure.positions) and not structure.positions.requires_grad
+
+    def test_a_field_is_refused_unless_the_model_reads_one(self, case):
+        if case.model.uses_field:
+            pytest.skip("this model reads a field")
+        with pytest.raises(ValueError, match="does not read a field"):
+            evaluate(case.model, case.structure, Control(charge=0.0, field=[[0.0, 0.0, 0.1]]))
+
+    def test_saved_and_loaded_it_is_the_same(self, case, tmp_path):
+        save_model(case.model, tmp_path / "model")
+        loaded = load_model(tmp_path / "model")
+        a, b = (evaluate(m, case.structure, case.controls[1]) for m in (case.model, loaded))
+        assert torch.equal(a["grand_energy"], b["grand_energy"]) and torch.equal(a["forces"], b["forces"])
+        assert loaded.card == case.model.card
