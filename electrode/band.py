@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
+from dataclasses import dataclass, fields
+
 import numpy as np
 from ase import Atoms
 from ase.calculators.singlepoint import SinglePointCalculator
@@ -9,12 +12,54 @@ from ase.data import covalent_radii
 from ase.geometry import find_mic
 from ase.mep import NEB
 from ase.neighborlist import neighbor_list
+from ase.optimize import FIRE
 
+from electrode.calculator import as_results, record_entries
 from electrode.models.base import Model
 from electrode.state import Control, Structure, electrode_atoms
 from electrode.thermo import evaluate
 
 BOND = 1.25  # atoms closer than this times the sum of their covalent radii are bonded
+
+
+@dataclass(frozen=True)
+class NEBSettings:
+    """How a band is relaxed.
+
+    Parameters
+    ----------
+    images : number of images, end states included
+    fmax : force at which the band has converged [eV/A]
+    climb_from : force below which the highest image climbs [eV/A]
+    spring : spring constant between images [eV/A^2]
+    max_steps : optimiser steps for each potential
+    relax_endpoints : relax the end states at each potential, to half of `fmax`
+    """
+
+    images: int = 7
+    fmax: float = 0.05
+    climb_from: float = 0.3
+    spring: float = 1.0
+    max_steps: int = 500
+    relax_endpoints: bool = True
+
+    def __post_init__(self):
+        if self.images < 3:
+            raise ValueError(f"images: expected at least 3, end states included; got {self.images}")
+        for name in ("fmax", "climb_from", "spring", "max_steps"):
+            if not 0 < getattr(self, name) < np.inf:
+                raise ValueError(f"{name}: expected a positive number, got {getattr(self, name)}")
+
+    @classmethod
+    def of(cls, settings: dict) -> NEBSettings:
+        """Return the settings from keywords; raises ValueError for an unknown one, with the nearest name."""
+        known = [f.name for f in fields(cls)]
+        for name in settings:
+            if name not in known:
+                near = difflib.get_close_matches(name, known, n=1)
+                hint = f"; did you mean {near[0]!r}?" if near else ""
+                raise ValueError(f"barriers has no setting {name!r}: expected some of {', '.join(known)}{hint}")
+        return cls(**settings)
 
 
 class Band:
@@ -60,16 +105,38 @@ class Band:
         self.update()
         return self.out["forces"].numpy().reshape(len(self.images), -1, 3)[k]
 
+    def has_saddle(self) -> bool:
+        """Say whether the highest image is neither the first nor the last."""
+        return 0 < int(np.argmax(self.energies())) < len(self.images) - 1
+
+    def relax(self, settings: NEBSettings) -> float:
+        """Relax the band, climb where it has a saddle, and return the largest force left [eV/A]."""
+        neb = NEB(self.images, k=settings.spring, climb=False, method="improvedtangent")
+        left = settings.max_steps
+
+        def run(fmax: float) -> None:
+            nonlocal left
+            optimiser = FIRE(neb, logfile=None)
+            optimiser.run(fmax=fmax, steps=max(left, 1))
+            left -= optimiser.get_number_of_steps()
+
+        run(settings.climb_from)
+        if not self.has_saddle():
+            run(settings.fmax)
+        neb.climb = self.has_saddle()
+        if neb.climb:
+            run(settings.fmax)
+        return float(np.linalg.norm(neb.get_forces(), axis=1).max())
+
     def snapshots(self, scale) -> list[Atoms]:
-        """Return copies of the images with energy, forces and, in `info`, charge and potential of the record."""
-        copies = []
-        for k, image in enumerate(self.images):
+        """Return copies of the images with energy and forces as results and, in `info`, entries of the record."""
+        self.update()
+        control, copies = Control(potential=self.potential), []
+        for image, results in zip(self.images, as_results(self.out, control, scale)):
             copy = image.copy()
-            copy.calc = SinglePointCalculator(copy, energy=float(self.energies()[k]), forces=self.forces(k).copy())
-            copy.info = {
-                "eir_version": 1, "eir_energy_kind": "Omega", "eir_n_excess": -float(self.out["charge"][k]),
-                "eir_mu": -float(self.out["potential"][k]), "eir_mu_zero": self.model.card.potential_zero, "eir_ensemble": "fixed_mu",
-            }  # fmt: skip
+            copy.info = record_entries(self.model.card, control, results, image.pbc)
+            copy.arrays["REF_forces"] = results["forces"]
+            copy.calc = SinglePointCalculator(copy, energy=results["energy"], forces=results["forces"])
             copies.append(copy)
         return copies
 

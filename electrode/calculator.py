@@ -8,13 +8,17 @@ from ase import Atoms
 from ase.calculators.calculator import Calculator, all_changes
 from ase.calculators.singlepoint import SinglePointCalculator
 
-from electrode.models.store import load_model
+from electrode.data.checks import WORDS
+from electrode.models.committee import Committee
 from electrode.models.domain import check_domain, check_elements
+from electrode.models.store import load_model
 from electrode.references import Absolute, reference as potential_reference
 from electrode.state import Control, Structure
 from electrode.thermo import evaluate
 
-_CONTROLS = ("charge", "potential", "excess_electrons", "field")
+_HOLDS = ("potential", "charge", "excess_electrons")
+_SCALE = ("she_absolute", "ph", "pzc")
+_SETTINGS = (*_HOLDS, "field", "reference", *_SCALE, "temperature", "strict")
 # keys of atoms.info that other tools read as a control; here they must agree with the calculator's or be absent (the
 # record's own eir_* keys are labels of the frame, not a control)
 _INFO_KEYS = {
@@ -46,10 +50,6 @@ class ElectrodeCalculator(Calculator):
         on a missing, double or unknown control, a potential without scale, or `atoms.info` that disagrees with the control.
     """
 
-    implemented_properties = [
-        "energy", "free_energy", "forces", "charges", "dipole", "canonical_energy", "grand_energy", "charge", "excess_electrons",
-        "potential", "electrode_potential", "capacitance", "energy_std", "forces_std",
-    ]  # fmt: skip
     discard_results_on_any_change = True
 
     def __init__(
@@ -57,49 +57,60 @@ class ElectrodeCalculator(Calculator):
         ph=None, pzc=None, temperature=298.15, strict=False,
     ):  # fmt: skip
         self.model = load_model(model)
-        settings = dict(
+        self.implemented_properties = [
+            "energy", "free_energy", "forces", "charges", "canonical_energy", "grand_energy", "charge", "excess_electrons",
+            "potential", "electrode_potential", "capacitance",
+        ]  # fmt: skip
+        self.implemented_properties += ["dipole"] if self.model.uses_field else []
+        self.implemented_properties += ["energy_std", "forces_std"] if isinstance(self.model, Committee) else []
+        self._warm, self._warned = None, False
+        super().__init__(
             potential=potential, charge=charge, excess_electrons=excess_electrons, field=field, reference=reference,
             she_absolute=she_absolute, ph=ph, pzc=pzc, temperature=temperature, strict=strict,
         )  # fmt: skip
-        super().__init__(**settings)
 
     def set(self, **changes):
-        """Change the control or another setting; results are discarded. Raises ValueError for an unknown name."""
-        known = ("potential", "charge", "excess_electrons", "field", "reference", "she_absolute", "ph", "pzc", "temperature", "strict")
-        unknown = sorted(set(changes) - set(known))
-        if unknown:
-            raise ValueError(f"ElectrodeCalculator has no setting {', '.join(unknown)}; it has {', '.join(known)}")
-        self._settle({**self.parameters, **changes})
-        return super().set(**changes)
+        """Change the control or another setting, and discard the results; None drops a setting.
 
-    def reset(self):
-        """Forget results and the last atoms; settings stay."""
-        super().reset()
-        self._warm, self._warned = None, False
+        Raises
+        ------
+        ValueError
+            for an unknown name, or settings that do not go together; the old ones then stay.
+        """
+        unknown = sorted(set(changes) - set(_SETTINGS))
+        if unknown:
+            raise ValueError(f"ElectrodeCalculator has no setting {', '.join(unknown)}; it has {', '.join(_SETTINGS)}")
+        changes = {k: _plain(v, k) for k, v in changes.items()}
+        self.reference, self._control = self._settled({**self.parameters, **changes})
+        self._warned = False
+        return super().set(**changes)
 
     @property
     def control(self) -> Control:
         """The control that is held, in absolute units."""
         return self._control
 
-    def _settle(self, s) -> None:
-        given = [k for k in ("potential", "charge", "excess_electrons") if s.get(k) is not None]
+    def _settled(self, s) -> tuple:
+        """Return the scale of potentials and the control of some settings."""
+        given = [k for k in _HOLDS if s[k] is not None]
         if len(given) != 1:
-            raise ValueError(f"ElectrodeCalculator needs exactly one of potential, charge or excess_electrons; got {', '.join(given) or 'none'}")
-        for name in given:
-            _finite(s[name], name, 1)
-        absolute = s["she_absolute"] if s["she_absolute"] is not None else self.model.card.she_absolute
+            raise ValueError(f"ElectrodeCalculator needs exactly one of {', '.join(_HOLDS)}; got {', '.join(given) or 'none'}. Set the others to None")
+        if s["field"] is not None and not self.model.uses_field:
+            raise ValueError(f"{type(self.model).__name__} does not read a field; drop field, or use a model of a field scheme")
+        unused = [k for k in _SCALE if s[k] is not None]
+        if given[0] != "potential" and s["reference"] is None and unused:
+            raise ValueError(f"{', '.join(unused)}: expected a reference that uses them, got none. Give reference, or drop them")
+        scale = Absolute()
         if given[0] == "potential" or s["reference"] is not None:
-            uses_she = str(s["reference"]).strip().lower() in ("she", "rhe")
-            kelvin = {"temperature": s["temperature"]}
-            self.reference = potential_reference(s["reference"], absolute=absolute if uses_she else s["she_absolute"], ph=s["ph"], pzc=s["pzc"], **kelvin)
-        else:
-            self.reference = Absolute()
-        field = None if s["field"] is None else torch.tensor([_finite(s["field"], "field", 3)])
+            absolute = s["she_absolute"]
+            if absolute is None and str(s["reference"]).strip().lower() in ("she", "rhe"):
+                absolute = self.model.card.she_absolute
+            scale = potential_reference(s["reference"], absolute=absolute, ph=s["ph"], pzc=s["pzc"], temperature=s["temperature"])
+        field = None if s["field"] is None else torch.tensor([s["field"]], dtype=torch.float64)
+        value = s[given[0]]
         if given[0] == "potential":
-            self._control = Control(potential=self.reference.to_absolute(float(s["potential"])), field=field)
-        else:
-            self._control = Control(charge=float(s["charge"]) if given[0] == "charge" else -float(s["excess_electrons"]), field=field)
+            return scale, Control(potential=scale.to_absolute(value), field=field)
+        return scale, Control(charge=value if given[0] == "charge" else -value, field=field)
 
     def check_state(self, atoms, tol=1e-15):
         """Return what changed since the last calculation: ASE's list, tags and region included."""
@@ -124,17 +135,20 @@ class ElectrodeCalculator(Calculator):
         check_elements(self.model, structure)
         guess = self._warm if "numbers" not in system_changes else None
         out = evaluate(self.model, structure, self._control, guess=guess)
+        if "forces_std" in properties:
+            natural = Control(**{self.model.natural: out[self.model.natural]}, field=self._control.field)
+            out["forces_std"] = self.model.forces_std(structure, natural)
+        results = as_results(out, self._control, self.reference)[0]
         self._warned = check_domain(self.model, structure, out, strict=self.parameters["strict"], warned=self._warned)
-        self._warm = out[self.model.natural]
-        self.results = as_results(out, self._control, self.reference)[0]
+        self._warm, self.results = out[self.model.natural], results
 
     def _check_info(self, atoms) -> None:
-        held = {k: self.parameters[k] for k in _CONTROLS if self.parameters.get(k) is not None}
-        if "charge" in held or "excess_electrons" in held:
+        held = {k: self.parameters[k] for k in (*_HOLDS, "field") if self.parameters[k] is not None}
+        if "potential" not in held:
             held |= {"charge": float(self._control.charge[0]), "excess_electrons": -float(self._control.charge[0])}
         for key in _INFO_KEYS.keys() & atoms.info.keys():
             value, wanted = np.asarray(atoms.info[key]), np.asarray(held.get(_INFO_KEYS[key], np.nan), dtype=float)
-            if value.dtype.kind in "if" and value.shape == wanted.shape and np.allclose(value, wanted, rtol=0.0, atol=1e-9):
+            if value.dtype.kind in "if" and value.size == wanted.size and np.allclose(value.ravel(), wanted.ravel(), rtol=0.0, atol=1e-9):
                 continue
             raise ValueError(
                 f"atoms.info[{key!r}] = {atoms.info[key]!r} disagrees with the calculator, which holds {held}. The control lives on "
@@ -157,22 +171,36 @@ def to_record(atoms: Atoms) -> Atoms:
     if not isinstance(calc, ElectrodeCalculator):
         raise ValueError(f"to_record: expected atoms with an ElectrodeCalculator, got {type(calc).__name__}; set atoms.calc")
     energy, forces = atoms.get_potential_energy(), atoms.get_forces(apply_constraint=False)
-    held_potential, field, card = calc.control.held == "potential", calc.control.field, calc.model.card
-    kind = "Omega" if held_potential else ("E" if field is None else "enthalpy")
     copy = atoms.copy()
-    copy.info |= {
-        "eir_version": 1, "eir_energy_kind": kind, "eir_n_excess": calc.results["excess_electrons"], "eir_mu": -calc.results["potential"],
-        "eir_mu_zero": card.potential_zero, "eir_ensemble": "fixed_mu" if held_potential else "fixed_n", "eir_scf_converged": True,
-        "eir_countercharge": card.countercharge, "eir_normal": 2, "eir_sides": 1, "eir_method_id": "_".join(("electrode", *card.method_ids)),
-    }  # fmt: skip
-    if card.countercharge_gap is not None:
-        copy.info["eir_countercharge_gap"] = card.countercharge_gap
-    if held_potential:
-        copy.info |= {"eir_mu_target": -float(calc.control.potential[0]), "eir_mu_tol": 1e-6}
-    if field is not None:
-        copy.info["eir_efield"] = field[0].tolist()
+    copy.info |= record_entries(calc.model.card, calc.control, calc.results, atoms.pbc)
+    she = getattr(calc.reference, "absolute", calc.model.card.she_absolute)
+    copy.info |= {} if she is None else {"eir_phi_she": she}
+    copy.arrays["REF_forces"] = forces
     copy.calc = SinglePointCalculator(copy, energy=energy, forces=forces)
     return copy
+
+
+def record_entries(card, control: Control, results: dict, pbc) -> dict:
+    """Return what the electrified-interface record says of one system's results, for `atoms.info`.
+
+    Parameters
+    ----------
+    card : of the model
+    control : of one system;  results : its results for ASE
+    pbc : periodic directions
+    """
+    held_potential, field = control.held == "potential", control.field
+    entries = {
+        "eir_version": 1, "REF_energy": results["energy"], "eir_energy_kind": "Omega" if held_potential else ("E" if field is None else "enthalpy"),
+        "eir_n_excess": results["excess_electrons"], "eir_mu": -results["potential"], "eir_mu_zero": card.potential_zero,
+        "eir_ensemble": "fixed_mu" if held_potential else "fixed_n", "eir_scf_converged": True,
+        "eir_countercharge": card.countercharge if card.countercharge in WORDS["countercharge"] else "unknown",
+        "eir_method_id": "_".join(("electrode", *card.method_ids)),
+    }  # fmt: skip
+    entries |= {"eir_normal": 2, "eir_sides": 1} if pbc[0] and pbc[1] else {}
+    entries |= {} if card.countercharge_gap is None else {"eir_countercharge_gap": card.countercharge_gap}
+    entries |= {"eir_mu_target": -float(control.potential[0]), "eir_mu_tol": 1e-6} if held_potential else {}
+    return entries | ({} if field is None else {"eir_efield": field[0].tolist()})
 
 
 def as_results(out: dict, control: Control, scale) -> list[dict]:
@@ -199,16 +227,21 @@ def _one_result(arrays, k, rows, held, scale) -> dict:
     results["electrode_potential"] = scale.from_absolute(scalar["potential"])
     if "atomic_charges" in arrays:
         results["charges"] = arrays["atomic_charges"][rows]
-    for name in ("dipole", "energy_std"):
-        if name in arrays:
-            results[name] = arrays[name][k] if name == "dipole" else float(arrays[name][k])
+    if "dipole" in arrays:
+        results["dipole"] = arrays["dipole"][k]
+    if "energy_std" in arrays:
+        results["energy_std"] = float(arrays["energy_std"][k])
     if "forces_std" in arrays:
         results["forces_std"] = arrays["forces_std"][rows]
     return results
 
 
-def _finite(value, name: str, size: int):
+def _plain(value, name: str):
+    """Return a setting as plain Python numbers; controls must be finite numbers."""
+    size = 3 if name == "field" else 1
+    if value is None or name not in (*_HOLDS, "field"):
+        return value
     array = np.asarray(value)
     if array.dtype.kind not in "if" or array.size != size or not np.isfinite(array).all():
         raise ValueError(f"{name}: expected {size} finite number{'s' if size > 1 else ''}, got {value!r}")
-    return array.astype(float).tolist()
+    return tuple(array.astype(float).ravel().tolist()) if size > 1 else float(array.ravel()[0])

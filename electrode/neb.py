@@ -8,17 +8,16 @@ energy along the band is Omega and its forces are the gradient of Omega.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 
 import numpy as np
 from ase import Atoms
-from ase.mep import NEB
-from ase.optimize import FIRE
 
-from electrode.band import Band, different_atoms, interpolate, same_bonds, same_place
+from electrode.band import Band, NEBSettings, different_atoms, interpolate, same_bonds, same_place
 from electrode.calculator import ElectrodeCalculator
-from electrode.models.domain import check_domain, check_elements
+from electrode.models.domain import OutsideTrainedRange, check_domain, check_elements
 from electrode.models.store import load_model
 from electrode.references import reference as potential_reference
 from electrode.relax import fixed_bottom_layer, relax
@@ -30,7 +29,7 @@ class BarrierRow:
     """The band at one potential; energies are Omega [eV], relative to the first image where a profile is meant.
 
     `barrier_eV` and `reverse_barrier_eV` are None without a saddle; `barrier_slope_e` is d barrier / dU = -(Q_saddle -
-    Q_initial) [eV/V = e]; `model_calls` counts batched calls, the end states' relaxation included; `status` says what the
+    Q_initial) [eV/V = e]; `fmax_eV_per_A` is None where no band was relaxed; `model_calls` counts batched calls, the end states' relaxation included; `status` says what the
     band came to.
     """
 
@@ -42,7 +41,7 @@ class BarrierRow:
     profile_eV: tuple[float, ...]
     charge_e: tuple[float, ...]
     converged: bool
-    fmax_eV_per_A: float
+    fmax_eV_per_A: float | None
     model_calls: int
     status: str
     barrier_slope_e: float | None
@@ -59,35 +58,6 @@ class BarrierTable:
     def to_json(self) -> list[dict]:
         """Return the rows as plain dictionaries."""
         return [asdict(row) for row in self.rows]
-
-
-@dataclass(frozen=True)
-class NEBSettings:
-    """How a band is relaxed.
-
-    Parameters
-    ----------
-    images : number of images, end states included
-    fmax : force at which the band has converged [eV/A]
-    climb_from : force below which the highest image climbs [eV/A]
-    spring : spring constant between images [eV/A^2]
-    max_steps : optimiser steps for each potential
-    relax_endpoints : relax the end states at each potential, to half of `fmax`
-    """
-
-    images: int = 7
-    fmax: float = 0.05
-    climb_from: float = 0.3
-    spring: float = 1.0
-    max_steps: int = 500
-    relax_endpoints: bool = True
-
-    def __post_init__(self):
-        if self.images < 3:
-            raise ValueError(f"images: expected at least 3, end states included; got {self.images}")
-        for name in ("fmax", "climb_from", "spring", "max_steps"):
-            if not getattr(self, name) > 0:
-                raise ValueError(f"{name}: expected a positive number, got {getattr(self, name)}")
 
 
 def barriers(
@@ -119,7 +89,7 @@ def barriers(
     Raises
     ------
     ValueError
-        on end states that do not match, no potentials, or an unknown setting.
+        on end states that do not match, potentials that are missing or not finite, no scale, or an unknown setting.
 
     References
     ----------
@@ -127,24 +97,21 @@ def barriers(
     image: Henkelman, Uberuaga and Jonsson, J. Chem. Phys. 113, 9901 (2000), https://doi.org/10.1063/1.1329672; IDPP start:
     Smidstrup et al., J. Chem. Phys. 140, 214106 (2014), https://doi.org/10.1063/1.4878664
     """
-    model, choices = load_model(model), NEBSettings(**settings)
+    model, choices = load_model(model), NEBSettings.of(settings)
     different_atoms(initial, final)
     check_elements(model, Structure.from_atoms([initial, final]))
-    if not len(potentials):
-        raise ValueError("barriers needs at least one potential; got none")
-    absolute = she_absolute if she_absolute is not None or reference.strip().lower() in ("absolute", "abs", "pzc") else model.card.she_absolute
-    scale = potential_reference(reference, absolute=absolute, ph=ph, pzc=pzc)
+    wanted, scale = _numbers(potentials), _scale(model, reference, she_absolute, ph, pzc)
     ends = tuple(fixed_bottom_layer(_bare(a)) for a in (initial, final))
     done: dict[float, tuple[BarrierRow, tuple[Atoms, ...]]] = {}
     path = None
-    for u in sorted(set(map(float, potentials))):
+    for u in sorted(set(wanted)):
         job = _Job(model, u, scale, choices, strict)
         row, images = job.run(ends, path)
         path = images if row.converged else path
         done[u] = (row, images)
         if progress is not None:
             progress(f"{u:+.3f} V {scale.name}: {row.status}")
-    ordered = [done[float(u)] for u in potentials]
+    ordered = [done[u] for u in wanted]
     return BarrierTable(tuple(r for r, _ in ordered), tuple(i for _, i in ordered), scale)
 
 
@@ -164,9 +131,7 @@ class _Job:
         relaxed, trouble = self._end_states(ends, path)
         images = interpolate(relaxed, path, self.settings.images)
         band = Band(images, self.model, self.scale.to_absolute(self.potential))
-        residual, steps_left = np.inf, self.settings.max_steps
-        if trouble is None:
-            residual = self._relax(band, images)
+        residual = band.relax(self.settings) if trouble is None else None
         self.calls += band.calls
         row = self._row(band, residual, trouble)
         check_domain(self.model, Structure.from_atoms(images), band.out, strict=self.strict)
@@ -180,7 +145,9 @@ class _Job:
             atoms = given.copy()
             atoms.positions[:] = start.positions
             calc = ElectrodeCalculator(self.model, potential=self.scale.to_absolute(self.potential), reference="absolute")
-            atoms, converged, steps = relax(atoms, calc, fmax=0.5 * self.settings.fmax, max_steps=self.settings.max_steps)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", OutsideTrainedRange)  # the band's check, end states included, comes later
+                atoms, converged, steps = relax(atoms, calc, fmax=0.5 * self.settings.fmax, max_steps=self.settings.max_steps)
             self.calls += steps + 1
             if not same_bonds(given, atoms):
                 trouble = trouble or f"{name} state left its basin"
@@ -191,22 +158,11 @@ class _Job:
             trouble = "end states relax to the same state"
         return tuple(relaxed), trouble
 
-    def _relax(self, band, images) -> float:
-        neb = NEB(images, k=self.settings.spring, climb=False, method="improvedtangent")
-        optimiser = FIRE(neb, logfile=None)
-        optimiser.run(fmax=self.settings.climb_from, steps=self.settings.max_steps)
-        used = optimiser.get_number_of_steps()
-        neb.climb = True
-        optimiser = FIRE(neb, logfile=None)
-        optimiser.run(fmax=self.settings.fmax, steps=max(self.settings.max_steps - used, 1))
-        return float(np.linalg.norm(neb.get_forces(), axis=1).max())
-
     def _row(self, band, residual, trouble) -> BarrierRow:
         energy, charge = band.energies(), band.out["charge"].tolist()
         top = int(np.argmax(energy))
-        interior = 0 < top < len(energy) - 1
         if trouble is None:
-            if not interior:
+            if not band.has_saddle():
                 trouble = "no saddle: uphill" if top else "no saddle: downhill"
             elif residual > self.settings.fmax:
                 trouble = "not converged"
@@ -225,6 +181,23 @@ class _Job:
             status=trouble or "converged",
             barrier_slope_e=charge[0] - charge[top] if good else None,
         )
+
+
+def _scale(model, reference, she_absolute, ph, pzc):
+    """Return the scale of the potentials; SHE's absolute potential is the model's own unless given."""
+    if she_absolute is None and str(reference).strip().lower() in ("she", "rhe"):
+        she_absolute = model.card.she_absolute
+    return potential_reference(reference, absolute=she_absolute, ph=ph, pzc=pzc)
+
+
+def _numbers(potentials) -> list[float]:
+    try:
+        values = np.asarray(potentials, dtype=float)
+    except (TypeError, ValueError):
+        values = np.empty(0)
+    if values.ndim != 1 or not len(values) or not np.isfinite(values).all():
+        raise ValueError(f"potentials: expected a list of at least one finite number [V], got {potentials!r}")
+    return values.tolist()
 
 
 def _bare(atoms: Atoms) -> Atoms:

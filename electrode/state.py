@@ -5,15 +5,15 @@ Both are frozen, both are batches: committee members, NEB images and the potenti
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor
 
-# d-block metals and the p-block metals used as electrodes; alkali and alkaline-earth metals are ions at an interface.
-ELECTRODE_ELEMENTS = frozenset([13, *range(21, 32), *range(39, 51), *range(57, 84)])
+from electrode.metals import ELECTRODE_ELEMENTS
 
 
 @dataclass(frozen=True)
@@ -70,8 +70,10 @@ class Structure:
 
     @property
     def normal(self) -> Tensor:
-        """Unit vector along a x b, from the electrode to the electrolyte, (S, 3)."""
-        return torch.linalg.cross(self.cell[:, 0], self.cell[:, 1]) / self.area[:, None]
+        """Unit vector normal to a and b on the side of c, from the electrode to the electrolyte, (S, 3)."""
+        cross = torch.linalg.cross(self.cell[:, 0], self.cell[:, 1])
+        side = torch.where((cross * self.cell[:, 2]).sum(1, keepdim=True) < 0, -1.0, 1.0).to(cross)
+        return side * cross / self.area[:, None]
 
     def total(self, per_atom: Tensor) -> Tensor:
         """Sum a per-atom quantity (N, ...) over each system, (S, ...)."""
@@ -79,8 +81,12 @@ class Structure:
         return out.index_add(0, self.system, per_atom)
 
     def at(self, positions: Tensor) -> Structure:
-        """Return the same systems with other positions (N, 3) [A]."""
-        return replace(self, positions=positions)
+        """Return the same systems with other positions (N, 3) [A]; the rest was checked when they were made."""
+        if positions.shape != self.positions.shape or not torch.isfinite(positions.detach()).all():
+            raise ValueError(f"Structure.at: expected {tuple(self.positions.shape)} finite positions, got shape {tuple(positions.shape)}, or NaN")
+        moved = copy.copy(self)
+        object.__setattr__(moved, "positions", positions)
+        return moved
 
     def repeat(self, times: int) -> Structure:
         """Return the batch `times` over, for instance one copy for each potential of a sweep."""
@@ -185,10 +191,10 @@ def _as_float(value, name: str) -> Tensor:
 
 
 def _check_cells(cell: Tensor, pbc: Tensor) -> None:
-    for k, (c, p) in enumerate(zip(cell, pbc)):
-        if not p.any():
-            continue
-        rows = c[p]
-        gram = torch.linalg.det(rows @ rows.T)
-        if not gram > 1e-10:
-            raise ValueError(f"system {k}: periodic along {p.tolist()} but those lattice vectors span no volume; set atoms.cell or atoms.pbc")
+    # the squared volume spanned by the periodic vectors: with an open direction replaced by nothing, a smaller determinant
+    rows = np.where(pbc.numpy()[:, :, None], cell.double().numpy(), 0.0)
+    gram = rows @ rows.transpose(0, 2, 1) + np.eye(3) * ~pbc.numpy()[:, :, None]
+    flat = np.flatnonzero(~(np.linalg.det(gram) > 1e-10))
+    if len(flat):
+        k = int(flat[0])
+        raise ValueError(f"system {k}: periodic along {pbc[k].tolist()} but those lattice vectors span no volume; set atoms.cell or atoms.pbc")

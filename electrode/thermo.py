@@ -67,28 +67,29 @@ def evaluate(
     with torch.enable_grad():
         description = model.describe(moving)
         fixed = {k: v.detach() for k, v in description.items()}
-        x, stiffness = _natural_variable(model, structure, control, fixed, guess)
-        return _derivatives(model, moving, control, description, x, stiffness, create_graph)
+        x = _natural_variable(model, structure, control, fixed, guess)
+        return _derivatives(model, moving, control, description, x, create_graph)
 
 
-def _derivatives(model, moving, control, description, x, stiffness, create_graph) -> dict[str, Tensor]:
+def _derivatives(model, moving, control, description, x, create_graph) -> dict[str, Tensor]:
     x = x.detach().requires_grad_()
     field_ = None if control.field is None else control.field.detach().requires_grad_()
     extras = dict(model(moving, Control(**{model.natural: x}, field=field_), description))
     scalar = extras.pop("natural_energy")
-    leaves = [moving.positions, x] + ([] if field_ is None else [field_])
+    slope_x, stiffness = _two_slopes(scalar, x)
+    leaves = [moving.positions] + ([] if field_ is None else [field_])
     slopes = torch.autograd.grad(scalar.sum(), leaves, create_graph=create_graph, materialize_grads=True)
-    out = {"natural_energy": scalar, "forces": -slopes[0], "capacitance": stiffness if model.natural == "potential" else 1.0 / stiffness}
+    out = {"natural_energy": scalar, "forces": -slopes[0], "capacitance": 1.0 / stiffness if model.natural == "charge" else -stiffness}
     # the transform takes the value that is held, not the one reached: its error is then second order in the difference
     if model.natural == "charge":
-        potential = slopes[1] if control.held == "charge" else control.potential
+        potential = slope_x if control.held == "charge" else control.potential
         out |= {"charge": x, "potential": potential, "canonical_energy": scalar, "grand_energy": scalar - potential * x}
     else:
-        charge = -slopes[1] if control.held == "potential" else control.charge
+        charge = -slope_x if control.held == "potential" else control.charge
         out |= {"charge": charge, "potential": x, "canonical_energy": scalar + x * charge, "grand_energy": scalar}
     out["excess_electrons"] = -out["charge"]
     if field_ is not None:
-        out |= {"dipole": -slopes[2], "enthalpy": out["canonical_energy"]}
+        out |= {"dipole": -slopes[1], "enthalpy": out["canonical_energy"]}
     out |= extras
     return out if create_graph else {k: v.detach() for k, v in out.items()}
 
@@ -101,11 +102,17 @@ def slope(model: Model, structure: Structure, control: Control, description: dic
     sign = 1.0 if model.natural == "charge" else -1.0
     x = control.value.detach().requires_grad_()
     scalar = model(structure, Control(**{model.natural: x}, field=control.field), description)["natural_energy"]
+    first, second = _two_slopes(scalar, x)
+    return sign * first.detach(), sign * second.detach()
+
+
+def _two_slopes(scalar: Tensor, x: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the first and second derivative of each system's scalar by its own x; the graph stays."""
     (first,) = torch.autograd.grad(scalar.sum(), x, create_graph=True, materialize_grads=True)
     if not first.requires_grad:
-        return sign * first.detach(), torch.zeros_like(x)
-    (second,) = torch.autograd.grad(first.sum(), x, materialize_grads=True)
-    return sign * first.detach(), sign * second
+        return first, torch.zeros_like(x)
+    (second,) = torch.autograd.grad(first.sum(), x, retain_graph=True, materialize_grads=True)
+    return first, second
 
 
 @dataclass
@@ -131,10 +138,10 @@ class _Search:
         return torch.where(inside | ~bracketed, new, torch.where(bracketed, middle, new))
 
 
-def _natural_variable(model, structure, control, description, guess) -> tuple[Tensor, Tensor]:
-    """Return the natural variable at which the held one has its value, and d(conjugate)/d(natural)."""
+def _natural_variable(model, structure, control, description, guess) -> Tensor:
+    """Return the natural variable at which the held one has its value."""
     if control.held == model.natural:
-        return control.value, slope(model, structure, control, description)[1]
+        return control.value
     target = control.value.detach()
     x = _start(model, structure, guess).to(target)
     search = _Search(torch.full_like(x, -torch.inf), torch.full_like(x, torch.inf))
@@ -147,7 +154,7 @@ def _natural_variable(model, structure, control, description, guess) -> tuple[Te
             break
         if (residual.abs() < tolerance).all():
             _require_stable(model, control, search, residual, stiffness)
-            return x - residual / stiffness, stiffness
+            return x - residual / stiffness
         largest = _largest_step(model, stiffness)
         moved = search.step(x, residual, stiffness, largest)
         x = torch.where(residual.abs() < tolerance, x, moved)

@@ -4,7 +4,7 @@ import ast
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1] / "electrode"
-ORDER = ["units", "references", "keys", "data", "state", "output", "physics", "bridge", "nn", "models", "thermo", "train", "scan", "calculator",
+ORDER = ["units", "metals", "references", "keys", "data", "output", "examples", "state", "physics", "bridge", "nn", "models", "thermo", "train", "scan", "calculator",
          "relax", "band", "neb", "plot", "cli"]  # fmt: skip
 TORCH_FREE = ("units", "references", "keys", "physics", "data")
 

@@ -77,3 +77,67 @@ class FieldToy(Model):
 def one_atom(seed=0):
     rng = np.random.default_rng(seed)
     return Atoms("H", positions=rng.normal(size=(1, 3)) + [0.3, 0.1, 1.2], cell=[3.0, 3.0, 20.0], pbc=(True, True, False))
+
+
+@dataclass(frozen=True)
+class HopConfig:
+    """Two wells at +-`half` along x, `height` apart in energy from the saddle, whose work function is lower by `drop` there."""
+
+    height: float = 0.6
+    half: float = 1.2
+    drop: float = 0.25
+    capacitance: float = 0.4
+    tilt: float = 0.0
+    bond: float = 0.0
+
+
+class HopToy(Model):
+    """Omega = h v^2 + t x - C (Phi - W)^2 / 2 with v = 1 - (x/a)^2 and W = 4.5 + d v, for the last atom of each system.
+
+    Quadratic in v: wells at v0 = -B / 2A, saddle at v = 1, barrier (2A + B)^2 / 4A, where A = h - C d^2 / 2 and
+    B = -C d (Phi - 4.5) without tilt; `bond` pushes the last two atoms apart.
+    """
+
+    natural = "potential"
+
+    def __init__(self, config=HopConfig()):
+        super().__init__()
+        self.config, self.calls, self.sizes = config, 0, []
+
+    def forward(self, structure, control, description):
+        c, r = self.config, description["positions"]
+        last = torch.cumsum(structure.counts, 0) - 1
+        hop, others = r[last], structure.total((r**2).sum(1)) - (r[last] ** 2).sum(1)
+        v = 1.0 - (hop[:, 0] / c.half) ** 2
+        x = control.potential - 4.5 - c.drop * v
+        energy = c.height * v**2 + c.tilt * hop[:, 0] + 2.0 * (hop[:, 1] ** 2 + (hop[:, 2] - 1.0) ** 2) + 0.0 * others
+        if c.bond:
+            energy = energy + c.bond * torch.exp(-((r[last] - r[last - 1]) ** 2).sum(1))
+        return {"natural_energy": energy - 0.5 * c.capacitance * x**2}
+
+    def describe(self, structure):
+        """Once for each evaluation of a batch."""
+        self.calls, self.sizes = self.calls + 1, [*self.sizes, structure.n_systems]
+        return super().describe(structure)
+
+    def barrier(self, potential):
+        c = self.config
+        a, b = c.height - 0.5 * c.capacitance * c.drop**2, c.capacitance * c.drop * (potential - 4.5)
+        return (2 * a + b) ** 2 / (4 * a)
+
+    def slope(self, potential):
+        c = self.config
+        a, b = c.height - 0.5 * c.capacitance * c.drop**2, c.capacitance * c.drop * (potential - 4.5)
+        return (2 * a + b) / (2 * a) * c.capacitance * c.drop
+
+
+def hop_ends(symbols="AuH"):
+    """End states of `HopToy`: the last atom near either well, the others far below."""
+    ends = []
+    for x in (-1.15, 1.15):
+        atoms = Atoms(symbols, cell=[8.0, 8.0, 20.0], pbc=(True, True, False))
+        atoms.positions[:, 2] = -3.0 * np.arange(len(atoms))[::-1]
+        atoms.positions[-1] = [x, 0.05, 1.02]
+        atoms.set_tags(atoms.numbers == 79)
+        ends.append(atoms)
+    return ends

@@ -37,7 +37,7 @@ def run(arguments) -> int:
         check_suffix(arguments.plot)
     ends = read_structure(arguments.initial), read_structure(arguments.final)
     found = _barriers(arguments, *ends)
-    rows = [_finite(row) for row in found.to_json()]
+    rows = found.to_json()
     print(_summary(rows))
     if arguments.json:
         write_json(arguments.json, rows, arguments.force)
@@ -73,11 +73,6 @@ def _barriers(arguments, initial, final):
             fmax=arguments.fmax, climb_from=arguments.climb_from, max_steps=arguments.max_steps,
             relax_endpoints=not arguments.keep_ends,
         )  # fmt: skip
-
-
-def _finite(row: dict) -> dict:
-    """Return the row with None for numbers that were not computed."""
-    return {k: None if isinstance(v, float) and not math.isfinite(v) else v for k, v in row.items()}
 
 
 def _summary(rows: list[dict]) -> str:

@@ -59,7 +59,7 @@ def scale_of(arguments, model):
 
 
 def read_structure(path: str):
-    """Return the last structure of a file (or FILE@INDEX) as ASE Atoms without labels, results and controls.
+    """Return the last structure of a file (or FILE@INDEX), or the example of that name, without labels, results and controls.
 
     Raises
     ------
@@ -68,8 +68,12 @@ def read_structure(path: str):
     """
     import ase.io
 
+    from electrode.examples import example, example_names
+
+    if not Path(path).exists() and path in example_names():
+        return example(path)
     if not Path(path.rpartition("@")[0] if "@" in Path(path).name else path).is_file():
-        raise FileNotFoundError(f"{path}: no such file. Check the name and the folder.")
+        raise FileNotFoundError(f"{path}: no such file. Check the name and the folder, or name an example: {', '.join(example_names())}")
     try:
         atoms = ase.io.read(path)
     except Exception as error:  # parsers of a hundred formats raise anything

@@ -173,7 +173,7 @@ def _unwritable(value, is_column: bool) -> str:
         return "expected at most two dimensions; (N, 3, 3) is written as (N, 9)"
     if not is_column and kind == "U" and (array.ndim or str(value).strip() in ("", "T", "F")):
         return "expected a word that is neither empty nor a flag"
-    return "expected one line" if kind == "U" and any(c in str(v) for v in array.ravel() for c in "\n\r") else ""
+    return "expected one line without tabs" if kind == "U" and any(c in str(v) for v in array.ravel() for c in "\n\r\t\v\f") else ""
 
 
 def _frame_text(atoms: Atoms) -> str:

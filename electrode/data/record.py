@@ -33,8 +33,7 @@ class ElectrifiedFrame:
     Parameters
     ----------
     geometry : Atoms without labels; `atoms` gives a copy
-    where : file and frame, for messages
-    info : other entries of the comment line, kept as they are
+    where : file and frame, for messages;  info : other entries of the comment line, kept as they are
     energy : float [eV], of the kind `energy_kind`: E, Omega (excess electrons), Omega_total (all electrons), enthalpy
         or none
     forces : (N, 3) [eV/A], as computed, no constraint applied
@@ -44,8 +43,7 @@ class ElectrifiedFrame:
     u, u_scale : float [V] and its scale (abs, she, rhe, pzc)
     efield : (3,) [V/A], a charge q feels +qF
     area : float [A^2];  normal : 0, 1 or 2;  sides : faces that carry charge, 1 or 2
-    debye_length, countercharge_z, countercharge_thickness : float [A]
-    countercharge_gap : float [A], from the top metal layer
+    debye_length, countercharge_z, countercharge_thickness, countercharge_gap : float [A], the gap from the top metal layer
     dipole : (3,) [e A];  atomic_charges : (N,) [e];  born_charges : (N, 9) [e]
     polarizability : (9,) [e A^2/V];  hardness : float [eV/e^2]
     region : (N,) int, 0 electrode, 1 adsorbate, 2 electrolyte, 3 fixed counter electrode

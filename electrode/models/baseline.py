@@ -143,7 +143,7 @@ class Baseline(Model):
     card = ModelCard(
         method_ids=("classical_baseline",),
         potential_zero="electrolyte",
-        countercharge="sheet",
+        countercharge="unknown",
         elements=tuple(range(1, len(SYMBOLS))),
     )
 

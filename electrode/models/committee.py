@@ -99,11 +99,23 @@ class Committee(Model):
 
     def forward(self, structure: Structure, control: Control, description: dict[str, Tensor]) -> dict[str, Tensor]:
         """Return the mean of the members' scalars and extras, and "energy_std" (S,) [eV]."""
-        template = self._template[0]
-        weights = {name: getattr(self, _key(name)) for name in template.state_dict()}
-        out = vmap(lambda w: functional_call(template, w, (structure, control, description)))(weights)
+        out = self._each(structure, control, description)
         spread = out["natural_energy"].detach().std(0)
         return {**{k: v.mean(0) for k, v in out.items()}, "energy_std": spread}
+
+    def forces_std(self, structure: Structure, control: Control) -> Tensor:
+        """Return the standard deviation of the members' forces at one value of the natural variable, (N, 3) [eV/A]."""
+        moving = structure.at(structure.positions.detach().requires_grad_())
+        with torch.enable_grad():
+            energies = self._each(moving, control.expand(structure.n_systems), self.describe(moving))["natural_energy"]
+            forces = [torch.autograd.grad(e.sum(), moving.positions, retain_graph=True)[0] for e in energies]
+        return torch.stack(forces).std(0)
+
+    def _each(self, structure: Structure, control: Control, description: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Return what every member gives, with the members first."""
+        template = self._template[0]
+        weights = {name: getattr(self, _key(name)) for name in template.state_dict()}
+        return vmap(lambda w: functional_call(template, w, (structure, control, description)))(weights)
 
 
 def _key(name: str) -> str:

@@ -46,7 +46,7 @@ class DualConfig:
 
     symmetry_functions: SymmetryFunctions
     decay_functions: DecayFunctions = field(default_factory=DecayFunctions)
-    hidden: tuple[int, ...] = (24, 24)
+    hidden: tuple[int, ...] = (32, 32)
     local_energy: bool = True
     short_range: bool = True
     seed: int = 0

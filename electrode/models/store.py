@@ -7,7 +7,7 @@ import json
 import os
 import shutil
 import tempfile
-from dataclasses import asdict, fields, is_dataclass
+from dataclasses import MISSING, asdict, fields, is_dataclass
 from importlib.resources import files
 from pathlib import Path
 from typing import get_args, get_type_hints
@@ -32,6 +32,15 @@ def shipped_models() -> tuple[str, ...]:
     return tuple(sorted(p.name for p in root.iterdir() if (p / "model.json").is_file())) if root.is_dir() else ()
 
 
+def ready_schemes() -> tuple[str, ...]:
+    """Return the names of the schemes that work untrained: nothing to train, and a default for every choice."""
+    found = []
+    for name, scheme in SCHEMES.items():
+        if not scheme.trainable and all(f.default is not MISSING or f.default_factory is not MISSING for f in fields(scheme.config())):
+            found.append(name)
+    return tuple(found)
+
+
 def build_model(scheme: str, config) -> Model:
     """Return a new model of the scheme with that name.
 
@@ -41,14 +50,14 @@ def build_model(scheme: str, config) -> Model:
         for an unknown scheme, with the nearest name.
     """
     if scheme not in SCHEMES:
-        near = difflib.get_close_matches(scheme, SCHEMES, n=1)
-        hint = f"; did you mean {near[0]!r}?" if near else ""
-        raise ValueError(f"unknown scheme {scheme!r}: expected one of {', '.join(SCHEMES)}{hint}")
+        raise ValueError(f"unknown scheme {scheme!r}: expected one of {', '.join(SCHEMES)}{_nearest(scheme, SCHEMES)}")
     return SCHEMES[scheme].load()(config)
 
 
 def load_model(source) -> Model:
     """Return a model from a Model (itself), a folder, or the name of a shipped one.
+
+    A scheme that needs no training and has a default configuration, such as "baseline", loads by its name.
 
     Raises
     ------
@@ -60,12 +69,19 @@ def load_model(source) -> Model:
     folder = Path(source)
     if not folder.is_dir() and str(source) in shipped_models():
         folder = Path(str(files("electrode") / "shipped" / str(source)))
+    if not folder.is_dir() and str(source) in ready_schemes():
+        return build_model(str(source), SCHEMES[str(source)].config()()).eval()
     if not folder.is_dir():
-        raise ModelFileError(f"no model {str(source)!r}: expected a folder with model.json, or one of {', '.join(shipped_models())}")
+        names = (*shipped_models(), *ready_schemes())
+        raise ModelFileError(f"no model {str(source)!r}: expected a folder with model.json, or one of {', '.join(names)}{_nearest(str(source), names)}")
     head = _read_head(folder / "model.json")
-    model = build_model(head["scheme"], from_plain(SCHEMES[head["scheme"]].config(), head["config"]))
+    try:
+        card = from_plain(ModelCard, head["card"])
+        model = build_model(head["scheme"], from_plain(SCHEMES[head["scheme"]].config(), head["config"]))
+    except (ValueError, TypeError, AttributeError, KeyError) as error:
+        raise ModelFileError(f"{folder / 'model.json'}: {error}; expected what save_model writes") from error
     _load_weights(model, folder / "weights.safetensors")
-    model.card = from_plain(ModelCard, head["card"])
+    model.card = card
     return model.eval()
 
 
@@ -75,21 +91,38 @@ def save_model(model: Model, folder: str | Path, force: bool = False) -> None:
     Raises
     ------
     FileExistsError
-        if the folder exists and `force` is not set.
+        if the folder exists and `force` is not set, or holds no model.
+    ValueError
+        for a model that is of no scheme, or has weights that are not finite.
     """
     folder = Path(folder)
+    _require_free(folder, force)
+    names = [name for name, scheme in SCHEMES.items() if scheme.load() is type(model)]
+    if not names:
+        raise ValueError(f"save_model: expected a model of one of the schemes {', '.join(SCHEMES)}; got {type(model).__name__}")
+    weights = {k: v.detach().contiguous().clone() for k, v in model.state_dict().items()}
+    broken = [k for k, v in weights.items() if v.is_floating_point() and not torch.isfinite(v).all()]
+    if broken:
+        raise ValueError(f"save_model: {', '.join(broken)} hold NaN or infinity; train the model again")
+    head = {"format": FORMAT, "scheme": names[0], "config": asdict(model.config), "card": asdict(model.card)}
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    draft = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
+    try:
+        draft.chmod(0o755)
+        (draft / "model.json").write_text(json.dumps(head, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+        save_file(weights, draft / "weights.safetensors")
+        if folder.exists():
+            shutil.rmtree(folder)
+        os.replace(draft, folder)
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+
+
+def _require_free(folder: Path, force: bool) -> None:
     if folder.exists() and not force:
         raise FileExistsError(f"{folder} exists. Give another name, or force=True to replace it.")
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    names = [name for name, scheme in SCHEMES.items() if scheme.load() is type(model)]
-    head = {"format": FORMAT, "scheme": names[0], "config": asdict(model.config), "card": asdict(model.card)}
-    draft = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
-    draft.chmod(0o755)
-    (draft / "model.json").write_text(json.dumps(head, indent=1) + "\n", encoding="utf-8")
-    save_file({k: v.detach().contiguous().clone() for k, v in model.state_dict().items()}, draft / "weights.safetensors")
-    if folder.exists():
-        shutil.rmtree(folder)
-    os.replace(draft, folder)
+    if folder.exists() and not (folder / "model.json").is_file():
+        raise FileExistsError(f"{folder} exists and holds no model.json: only a model is replaced. Give another name, or remove it yourself.")
 
 
 def from_plain(kind, content):
@@ -104,10 +137,13 @@ def from_plain(kind, content):
     known = {f.name for f in fields(kind)}
     for key in content:
         if key not in known:
-            near = difflib.get_close_matches(key, known, n=1)
-            hint = f"; did you mean {near[0]!r}?" if near else ""
-            raise ValueError(f"{kind.__name__} has no entry {key!r}: expected some of {', '.join(sorted(known))}{hint}")
+            raise ValueError(f"{kind.__name__} has no entry {key!r}: expected some of {', '.join(sorted(known))}{_nearest(key, known)}")
     return kind(**{k: _restore(hints[k], v) for k, v in content.items()})
+
+
+def _nearest(name: str, known) -> str:
+    near = difflib.get_close_matches(name, known, n=1)
+    return f"; did you mean {near[0]!r}?" if near else ""
 
 
 def _restore(hint, value):

@@ -17,6 +17,8 @@ from functools import cached_property
 
 import numpy as np
 
+LARGEST_GAP = 6.0  # between layers of one electrode, along the normal [A]
+
 
 @dataclass(frozen=True)
 class DecayFunctions:
@@ -52,7 +54,7 @@ class DecayFunctions:
         Raises
         ------
         ValueError
-            for a system without electrode atoms, which has no interface.
+            for a system without electrode atoms, or whose electrode is in two parts: there is no single interface then.
         """
         present = np.bincount(system[electrode], minlength=len(normal)) > 0
         if not present.all():
@@ -60,7 +62,9 @@ class DecayFunctions:
                 f"systems {np.flatnonzero(~present).tolist()} have no electrode atoms, so no interface plane; mark them with "
                 "positive tags or eir_region = 0"
             )
-        return DecayKernel(self, np.asarray(normal)[system], np.einsum("nc,nc->n", positions, normal[system]), system, electrode)
+        heights = np.einsum("nc,nc->n", positions, normal[system])
+        _refuse_two_slabs(heights[electrode], system[electrode])
+        return DecayKernel(self, np.asarray(normal)[system], heights, system, electrode)
 
 
 @dataclass(frozen=True)
@@ -137,6 +141,17 @@ class DecayKernel:
         pulls_t = beta * (rise - mean) * self._pulls + beta * self._weights * (rise - plane)
         change = slope_t - self._pulls * self._total(slope_t) - pulls_t * self._total(slope)
         return self.normals * change[:, None]
+
+
+def _refuse_two_slabs(heights, system) -> None:
+    order = np.lexsort((heights, system))
+    gap = np.where(np.diff(system[order]) == 0, np.diff(heights[order]), 0.0)
+    if gap.max(initial=0.0) > LARGEST_GAP:
+        k = int(gap.argmax())
+        raise ValueError(
+            f"system {system[order][k]}: the electrode is in two parts, {gap[k]:.1f} A apart along the normal; expected one slab. Move a slab "
+            "that is cut by the cell's boundary into one piece, or mark only one of two electrodes (tags, eir_region)"
+        )
 
 
 def _softened_exponential(h, kappa, width):

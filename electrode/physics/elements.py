@@ -12,6 +12,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from electrode.metals import ELECTRODE_ELEMENTS
+
 _TABLE = """
 H 0.32 0.712 4.528 6.9452|He 0.46 0.098 9.66 14.92|Li 1.33 1.026 3.006 2.386|Be 1.02 1.565 4.877 4.443
 B 0.85 1.755 5.11 4.75|C 0.75 1.912 5.343 5.063|N 0.71 2.544 6.899 5.88|O 0.63 2.3 8.741 6.682
@@ -44,7 +46,7 @@ EFFECTIVE_CHARGE = _VALUES[:, 1]  # [e]
 ELECTRONEGATIVITY = _VALUES[:, 2]  # [V]
 HARDNESS = 2.0 * _VALUES[:, 3]  # [V/e]
 
-METAL = np.isin(np.arange(len(SYMBOLS)), [13, *range(21, 32), *range(39, 51), *range(57, 84)])
+METAL = np.isin(np.arange(len(SYMBOLS)), sorted(ELECTRODE_ELEMENTS))
 
 _COHESION = {
     "Ni": (0.0376, 1.070, 16.999, 1.189, 3.523),

@@ -202,6 +202,7 @@ def equilibrate(
     matrix = coulomb(positions, cell, pbc, sigma, second=second).stiffened(np.where(electrode, 0.0, HARDNESS[numbers]))
     slab = bool(pbc[0])
     cross = np.cross(cell[0], cell[1]) if slab else np.array([0.0, 0.0, 1.0])
+    cross = -cross if slab and cross @ cell[2] < 0.0 else cross  # the electrolyte is on the side of c
     area = float(np.linalg.norm(cross))
     slope = 2.0 * math.pi * COULOMB / area if slab else 0.0
     thickness = permittivity * EPSILON_0 * UC_PER_CM2 / double_layer_capacitance

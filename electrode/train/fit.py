@@ -13,7 +13,7 @@ import torch
 
 from electrode.models.base import Model
 from electrode.train.blocks import Block, batches, blocks
-from electrode.train.loss import Term, loss, root_mean_square
+from electrode.train.loss import LABELS, Term, loss, root_mean_square
 
 TERMS = (Term("energy", 1.0, 0.002), Term("forces", 3.0, 0.06), Term("conjugate", 1.0, 0.01))
 
@@ -37,9 +37,9 @@ class TrainConfig:
     terms: tuple[Term, ...] = TERMS
     max_minutes: float = 5.0
     epochs: int | None = None
-    batch_size: int = 40
+    batch_size: int = 20
     learning_rate: float = 5e-3
-    weight_decay: float = 0.05
+    weight_decay: float = 0.1
     gradient_clip: float = 100.0
     validate_every: int = 10
     seed: int = 0
@@ -48,7 +48,7 @@ class TrainConfig:
         for name in ("max_minutes", "batch_size", "learning_rate", "gradient_clip", "validate_every"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"TrainConfig.{name}: expected a positive number, got {getattr(self, name)}")
-        if self.weight_decay < 0 or (self.epochs is not None and self.epochs < 1) or not self.terms:
+        if not self.weight_decay >= 0 or (self.epochs is not None and self.epochs < 1) or not self.terms:
             raise ValueError("TrainConfig: expected weight_decay >= 0, epochs >= 1 or None, and at least one term")
 
 
@@ -66,7 +66,7 @@ class Training:
         found = root_mean_square(check, self.model)
         score = sum(t.weight * (found[t.quantity] / t.scale) ** 2 for t in config.terms if t.quantity in found)
         if not math.isfinite(score):
-            raise FloatingPointError(f"training diverged at epoch {epoch}: lower learning_rate (now {config.learning_rate})")
+            raise _diverged(config, f"at epoch {epoch}")
         if score < self.best:
             self.best, self.weights = score, copy.deepcopy(self.model.state_dict())
         row = {"epoch": epoch, "learning_rate": rate, "validation_loss": score, **{f"validation_{k}": v for k, v in found.items()}}
@@ -93,13 +93,11 @@ def fit(
     Raises
     ------
     ValueError
-        if a set is empty.
+        if a set is empty, or holds no label of the loss.
     FloatingPointError
         if the loss is no longer finite.
     """
-    if not len(training_frames) or not len(validation_frames):
-        raise ValueError(f"fit needs frames to train and to validate on; got {len(training_frames)} and {len(validation_frames)}")
-    data, check = blocks(model, training_frames), blocks(model, validation_frames)
+    data, check = _described(model, config, training_frames, validation_frames)
     if hasattr(model, "adapt"):
         model.adapt(data)
     generator = np.random.default_rng(config.seed)
@@ -124,9 +122,35 @@ def fit(
 
 def _step(model: Model, optimiser, batch: Block, config: TrainConfig) -> None:
     optimiser.zero_grad()
-    loss(config.terms, batch, batch.predict(model, create_graph=True)).backward()
+    value = loss(config.terms, batch, batch.predict(model, create_graph=True))
+    if not torch.isfinite(value):
+        raise _diverged(config, "within an epoch")
+    if not value.requires_grad:
+        return  # no frame of this batch has a label of the loss
+    value.backward()
     torch.nn.utils.clip_grad_norm_(model.parameters(), config.gradient_clip)
     optimiser.step()
+
+
+def _diverged(config: TrainConfig, when: str) -> FloatingPointError:
+    return FloatingPointError(f"training diverged {when}: lower learning_rate (now {config.learning_rate:g})")
+
+
+def _described(model: Model, config: TrainConfig, training_frames: Sequence, validation_frames: Sequence) -> tuple[list[Block], list[Block]]:
+    if not len(training_frames) or not len(validation_frames):
+        raise ValueError(f"fit needs frames to train and to validate on; got {len(training_frames)} and {len(validation_frames)}")
+    data, check = blocks(model, training_frames), blocks(model, validation_frames)
+    _require_labels(config, training=data, validation=check)
+    return data, check
+
+
+def _require_labels(config: TrainConfig, **sets: list[Block]) -> None:
+    """Refuse sets without a single label of any term that counts."""
+    wanted = [t.quantity for t in config.terms if t.weight]
+    for name, data in sets.items():
+        labels = [b.labels[LABELS[q]] for b in data for q in wanted if q in LABELS]
+        if labels and not any(torch.isfinite(x).any() for x in labels):
+            raise ValueError(f"the {name} frames have no label of the loss: expected some of {', '.join(wanted)}; give labelled frames or other terms")
 
 
 def _share_done(config: TrainConfig, epoch: int, seconds: float) -> float:

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from electrode.train.blocks import Block
 
+LABELS = {"energy": "energy", "forces": "forces", "conjugate": "conjugate", "latent_charge": "charge"}  # consistency needs none
 QUANTITIES = ("energy", "forces", "conjugate", "latent_charge", "consistency")
 
 
@@ -32,7 +33,7 @@ class Term:
     def __post_init__(self):
         if self.quantity not in QUANTITIES:
             raise ValueError(f"Term: expected a quantity of {QUANTITIES}, got {self.quantity!r}")
-        if self.weight < 0 or not self.scale > 0:
+        if not self.weight >= 0 or not self.scale > 0:
             raise ValueError(f"Term({self.quantity!r}): expected weight >= 0 and scale > 0, got {self.weight}, {self.scale}")
 
 
@@ -52,16 +53,15 @@ def errors(block: Block, out: dict[str, Tensor]) -> dict[str, Tensor]:
 
 
 def loss(terms: tuple[Term, ...], block: Block, out: dict[str, Tensor]) -> Tensor:
-    """Return the sum of the terms; missing labels are left out of the means."""
+    """Return the sum of the terms; missing labels are left out of the means, a prediction that is not finite is not."""
     found = errors(block, out)
     total = out["energy"].new_zeros(())
     for term in terms:
         if term.quantity not in found:
             raise ValueError(f"the loss asks for {term.quantity!r}, which this scheme does not give; it gives {sorted(found)}")
-        e = found[term.quantity]
-        present = ~torch.isnan(e)
-        if term.weight and present.any():
-            total = total + term.weight * (e[present] / term.scale).square().mean()
+        e = _labelled(block, term.quantity, found[term.quantity])
+        if term.weight and len(e):
+            total = total + term.weight * (e / term.scale).square().mean()
     return total
 
 
@@ -70,5 +70,12 @@ def root_mean_square(data: list[Block], model) -> dict[str, float]:
     gathered: dict[str, list[Tensor]] = {}
     for block in data:
         for name, e in errors(block, block.predict(model)).items():
-            gathered.setdefault(name, []).append(e.detach()[~torch.isnan(e)].flatten())
+            gathered.setdefault(name, []).append(_labelled(block, name, e.detach()))
     return {k: float(torch.cat(v).square().mean().sqrt()) for k, v in gathered.items() if sum(len(x) for x in v)}
+
+
+def _labelled(block: Block, quantity: str, error: Tensor) -> Tensor:
+    """Return the errors of a quantity where the block has its label, flat."""
+    if quantity not in LABELS:
+        return error.flatten()
+    return error[~torch.isnan(block.labels[LABELS[quantity]])]

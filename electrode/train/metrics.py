@@ -134,7 +134,7 @@ def compare(model: Model, frames: Sequence[ElectrifiedFrame], *, progress: Calla
 
 
 def _compare_batch(model: Model, frames: list[ElectrifiedFrame]) -> list[dict]:
-    structure = Structure.from_atoms([f.geometry for f in frames])
+    structure = Structure.from_atoms([f.atoms for f in frames])
     check_elements(model, structure)
     out = evaluate(model, structure, _control(model, frames))
     rows = []

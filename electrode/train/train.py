@@ -75,11 +75,16 @@ def card_of(frames: Sequence) -> ModelCard:
     Raises
     ------
     ValueError
-        if the frames' potentials have different zeros or SHE levels, or their counter-charges different kinds or distances:
+        if there are no frames, one has no surface, or their potentials have different zeros or SHE levels, or their counter-charges different kinds or distances:
         a charge then means another energy in each, and one model cannot serve both.
     """
+    if not len(frames):
+        raise ValueError("card_of: expected at least one frame, got none")
     single = {name: _only(frames, name) for name in ("mu_zero", "countercharge", "countercharge_gap", "phi_she")}
     areas = [float(f.geometry.cell.areas()[2]) for f in frames]
+    flat = [f.where for f, a in zip(frames, areas) if not a > 0]
+    if flat:
+        raise ValueError(f"{flat[0]}: expected a cell whose first two vectors span the surface, got an area of 0; drop the {len(flat)} frames without one")
     density = [f.charge / a for f, a in zip(frames, areas)]
     potential = [f.potential for f in frames]
     return ModelCard(

@@ -39,6 +39,7 @@ def test_round_trip_keeps_every_digit(tmp_path, series, name):
         assert np.array_equal(old.cell, new.cell) and np.array_equal(old.pbc, new.pbc)
 
 
+@pytest.mark.filterwarnings("ignore:.*exactly zero on")
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     n=st.floats(-1.0, 1.0, allow_subnormal=False),

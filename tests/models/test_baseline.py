@@ -8,6 +8,7 @@ from ase.build import fcc111, molecule
 
 from electrode.models.baseline import Baseline, BaselineConfig
 from electrode.state import Control, Structure
+from electrode.testing import Case, ModelContract
 
 
 def interface(seed=0, metal="Cu"):
@@ -133,3 +134,14 @@ def test_refusals():
         BaselineConfig(cutoff=0.0)
     with pytest.raises(ValueError, match="atomic numbers"):
         BaselineConfig(offsets=((200, 1.0),))
+
+
+class TestBaseline(ModelContract):
+    """Water on copper, and hydrogen on a cell of one atom a layer."""
+
+    @pytest.fixture
+    def case(self):
+        small = fcc111("Au", (1, 1, 3), vacuum=8.0)
+        small.pbc = (True, True, False)
+        small += Atoms("H", [small.positions[-1] + [1.4, 0.3, 1.1]])
+        return Case(Baseline(), [interface(1), small], charge=0.05, potential=4.8)

@@ -87,6 +87,13 @@ def test_a_system_without_electrode_is_refused():
         kernel_of(positions_at(), electrode=np.zeros(10, bool))
 
 
+def test_two_slabs_are_refused():
+    heights = HEIGHTS.copy()
+    heights[:2] += 20.0
+    with pytest.raises(ValueError, match="two parts, 15"):
+        kernel_of(positions_at(heights))
+
+
 @pytest.mark.parametrize("wrong", [dict(decay_constants=()), dict(decay_constants=(-1.0,)), dict(switch_width=0.0), dict(sharpness=-1.0)])
 def test_bad_choices_are_refused(wrong):
     with pytest.raises(ValueError):

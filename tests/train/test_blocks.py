@@ -1,0 +1,76 @@
+"""Blocks: cached descriptions give what `thermo.evaluate` gives, every frame is seen once, missing labels stay missing."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from teacher import frames, interface, labelled, pupil
+
+import electrode.train.blocks as module
+from electrode.state import Control
+from electrode.thermo import evaluate
+from electrode.train.blocks import batches, blocks
+
+
+def small():
+    """Frames of two sizes in mixed order: 4 atoms and 7."""
+    a = labelled(interface(height=-1.1, seed=5), (-0.001, 0.002), "h")
+    b = labelled(interface((2, 1, 2), height=2.6, water=True, seed=6), (0.0, 0.001, 0.002), "w")
+    return [a[0], b[0], b[1], a[1], b[2]]
+
+
+@pytest.mark.parametrize("choices", [{}, {"local_energy": False, "short_range": False}, {"members": 2}], ids=["dual", "products", "committee"])
+def test_predictions_are_those_of_evaluate(choices):
+    model = pupil(**choices)
+    for block in blocks(model, small()):
+        found = block.predict(model)
+        wanted = evaluate(model, block.structure, Control(potential=block.natural))
+        torch.testing.assert_close(found["energy"], wanted["grand_energy"], rtol=0, atol=1e-9)
+        torch.testing.assert_close(found["forces"], wanted["forces"].reshape(len(block), -1), rtol=0, atol=1e-9)
+        torch.testing.assert_close(found["conjugate"], wanted["charge"], rtol=0, atol=1e-9)
+        torch.testing.assert_close(found["atomic_charges"], wanted["atomic_charges"], rtol=0, atol=1e-9)
+
+
+def test_labels_are_the_natural_scalar_and_its_conjugate():
+    (first, second) = blocks(pupil(), small())
+    assert (len(first), len(second)) == (2, 3) and len(first.structure.numbers) == 8
+    frame = small()[0]
+    assert first.labels["energy"][0] == frame.grand_energy and first.natural[0] == frame.potential
+    assert first.labels["conjugate"][0] == first.labels["charge"][0] == frame.charge
+    assert np.array_equal(first.labels["forces"][0], np.ravel(frame.forces))
+    assert np.array_equal(first.structure.positions[:4], frame.geometry.positions)
+
+
+def test_frames_without_energy_or_forces_have_nan_labels():
+    bare = [replace(f, energy=None, energy_kind="none") if k == 0 else replace(f, forces=None) for k, f in enumerate(small()[::3])]
+    with pytest.raises(ValueError, match="energy"):
+        blocks(pupil(), bare)
+    (block,) = blocks(pupil(), [replace(small()[0], forces=None), small()[3]])
+    assert torch.isnan(block.labels["forces"][0]).all() and torch.isfinite(block.labels["forces"][1]).all()
+
+
+def test_batches_hold_every_frame_once_and_of_one_size():
+    data = blocks(pupil(), frames()[0])
+    wanted = sorted(float(e) for b in data for e in b.labels["energy"])
+    for size in (1, 7, 1000):
+        seen = list(batches(data, size, np.random.default_rng(0)))
+        assert sorted(float(e) for b in seen for e in b.labels["energy"]) == wanted
+        assert max(map(len, seen)) <= size
+    orders = [[float(b.labels["energy"][0]) for b in batches(data, 1, np.random.default_rng(s))] for s in (0, 0, 1)]
+    assert orders[0] == orders[1] != orders[2]
+
+
+def test_taken_frames_predict_as_they_did():
+    model = pupil()
+    for block in blocks(model, small()):
+        rows = torch.tensor([1, 0])
+        whole, part = block.predict(model), block.take(rows).predict(model)
+        torch.testing.assert_close(part["energy"], whole["energy"][rows], rtol=0, atol=1e-12)
+        torch.testing.assert_close(part["forces"], whole["forces"][rows], rtol=0, atol=1e-12)
+
+
+def test_too_large_a_cache_is_refused_with_its_size(monkeypatch):
+    monkeypatch.setattr(module, "CACHE_BYTES", 1e3)
+    with pytest.raises(MemoryError, match="GB.*fewer frames"):
+        blocks(pupil(), small())

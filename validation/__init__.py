@@ -1,0 +1,1 @@
+"""Claims of the project, each a command: `python -m validation NAME`."""
