@@ -105,6 +105,14 @@ class Band:
         self.update()
         return self.out["forces"].numpy().reshape(len(self.images), -1, 3)[k]
 
+    def spread(self) -> np.ndarray | None:
+        """Return the committee's standard deviation of each image's energy over the first's [eV], None for a single model."""
+        self.update()
+        if "member_energies" not in self.out:
+            return None
+        each = self.out["member_energies"].numpy()
+        return (each - each[0]).std(axis=1, ddof=1)
+
     def has_saddle(self) -> bool:
         """Say whether the highest image is neither the first nor the last."""
         return 0 < int(np.argmax(self.energies())) < len(self.images) - 1

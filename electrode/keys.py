@@ -30,6 +30,7 @@ _ROWS = (
     ("dipole", "P", "e A", "(S, 3)", "-dH/dF"),
     ("enthalpy", "H", "eV", "(S,)", "energy at fixed charge in a field, dH/dF = -P"),
     ("atomic_charges", "q", "e", "(N,)", "latent charges of a scheme; their sum need not be Q"),
+    ("member_energies", "", "eV", "(S, M)", "natural_energy of each of a committee's M members"),
     ("energy_std", "", "eV", "(S,)", "spread of a committee's energy"),
     ("forces_std", "", "eV/A", "(N, 3)", "spread of a committee's forces"),
 )

@@ -29,8 +29,9 @@ class BarrierRow:
     """The band at one potential; energies are Omega [eV], relative to the first image where a profile is meant.
 
     `barrier_eV` and `reverse_barrier_eV` are None without a saddle; `barrier_slope_e` is d barrier / dU = -(Q_saddle -
-    Q_initial) [eV/V = e]; `fmax_eV_per_A` is None where no band was relaxed; `model_calls` counts batched calls, the end states' relaxation included; `status` says what the
-    band came to.
+    Q_initial) [eV/V = e]; `barrier_std_eV` is the spread of a committee's barriers on this path and `profile_std_eV` that of
+    its profile, None for a single model; `fmax_eV_per_A` is None where no band was relaxed; `model_calls` counts batched
+    calls, the end states' relaxation included; `status` says what the band came to.
     """
 
     potential_V: float
@@ -45,6 +46,8 @@ class BarrierRow:
     model_calls: int
     status: str
     barrier_slope_e: float | None
+    barrier_std_eV: float | None
+    profile_std_eV: tuple[float, ...] | None
 
 
 @dataclass(frozen=True)
@@ -166,7 +169,7 @@ class _Job:
                 trouble = "no saddle: uphill" if top else "no saddle: downhill"
             elif residual > self.settings.fmax:
                 trouble = "not converged"
-        good = trouble is None
+        good, spread = trouble is None, band.spread()
         return BarrierRow(
             potential_V=self.potential,
             reference=str(self.scale),
@@ -180,6 +183,8 @@ class _Job:
             model_calls=self.calls,
             status=trouble or "converged",
             barrier_slope_e=charge[0] - charge[top] if good else None,
+            barrier_std_eV=float(spread[top]) if good and spread is not None else None,
+            profile_std_eV=None if spread is None else tuple(spread.tolist()),
         )
 
 

@@ -5,8 +5,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 from toys import HopConfig, HopToy, hop_ends
 
+from electrode.band import Band, interpolate
 from electrode.models.base import ModelCard
 from electrode.models.domain import OutsideTrainedRange
 from electrode.neb import barriers
@@ -14,7 +16,8 @@ from electrode.neb import barriers
 TIGHT = {"fmax": 0.01, "images": 7}
 KEYS = {
     "potential_V", "reference", "barrier_eV", "reverse_barrier_eV", "reaction_energy_eV", "profile_eV", "charge_e", "converged",
-    "fmax_eV_per_A", "model_calls", "status", "barrier_slope_e",
+    "fmax_eV_per_A", "model_calls", "status", "barrier_slope_e", "barrier_std_eV",
+    "profile_std_eV",
 }  # fmt: skip
 
 
@@ -210,3 +213,22 @@ def test_a_control_in_the_given_atoms_does_not_stop_the_band():
     ends = hop_ends()
     ends[0].info["charge"] = 0.3
     assert barriers(*ends, HopToy(), [0.0]).rows[0].converged and ends[0].info == {"charge": 0.3}
+
+
+def test_a_committee_says_how_far_its_members_barriers_differ():
+    class Two(HopToy):
+        """Two members that part by 0.02 eV from image to image."""
+
+        def forward(self, structure, control, description):
+            out = super().forward(structure, control, description)
+            order = torch.arange(structure.n_systems)[:, None]
+            each = out["natural_energy"].detach()[:, None] + torch.tensor([[-1.0, 1.0]], dtype=torch.float64) * order * 0.01
+            return {**out, "member_energies": each}
+
+    band = Band(_images(), Two(), 4.44)
+    assert band.spread() == pytest.approx(np.arange(5) * 0.01 * 2**0.5, abs=1e-12)
+    assert Band(_images(), HopToy(), 4.44).spread() is None
+
+
+def _images():
+    return interpolate(hop_ends(), None, 5)

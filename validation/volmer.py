@@ -1,13 +1,13 @@
 """The Volmer step on Au(111): DFT and model on the fixed images of both paths, and the model's own relaxed band.
 
 DFT values at a named potential come from five charges of each geometry: Omega = E - Phi Q with its exact slope dOmega/dPhi =
--Q, joined by cubic Hermite polynomials.  `python -m validation volmer --plot volmer.png [--model M] [--json out.json]`
+-Q, joined by cubic Hermite polynomials; where a potential lies beyond the charges of an image, the capacitance of its last two charges goes on.
+`python -m validation volmer --plot volmer.png [--model M] [--json out.json]`
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 from collections import defaultdict
 from pathlib import Path
 
@@ -28,7 +28,7 @@ from electrode.thermo import evaluate
 DATA = Path(__file__).parents[1] / "tutorials" / "data"
 PATHS = ("volmer_path", "volmer_fcc_path")
 FIXED = (-1.0, -0.5, 0.0)  # [V SHE at 4.44 V], where the DFT images are compared
-RELAXED = (-0.8, -0.6, -0.4)  # where the relaxed band has a saddle
+RELAXED = (-0.8, -0.6, -0.4, -0.2)  # where the relaxed band has a saddle
 
 
 def fixed_images(frames, path: str) -> dict[float, list]:
@@ -40,13 +40,18 @@ def fixed_images(frames, path: str) -> dict[float, list]:
     return {x: sorted(found[x], key=lambda f: f.potential) for x in sorted(found)}
 
 
-def dft_profile(images: dict[float, list], potential: float) -> np.ndarray:
-    """Return Omega of every image at an absolute potential [V], NaN where its five charges do not reach it."""
-    out = []
+def dft_profile(images: dict[float, list], potential: float) -> tuple[np.ndarray, float]:
+    """Return Omega of every image at an absolute potential [V], and how far beyond an image's five charges it lies [V]."""
+    out, beyond = [], 0.0
     for some in images.values():
-        spline = CubicHermiteSpline([f.potential for f in some], [f.grand_energy for f in some], [f.n_excess for f in some], extrapolate=False)
-        out.append(float(spline(potential)))
-    return np.array(out)
+        phi = [f.potential for f in some]
+        spline = CubicHermiteSpline(phi, [f.grand_energy for f in some], [f.n_excess for f in some])
+        end = float(np.clip(potential, phi[0], phi[-1]))
+        a, b = (some[0], some[1]) if potential < phi[0] else (some[-2], some[-1])
+        capacitance = (b.charge - a.charge) / (b.potential - a.potential)
+        out.append(float(spline(end) + spline(end, 1) * (potential - end) - 0.5 * capacitance * (potential - end) ** 2))
+        beyond = max(beyond, phi[0] - potential, potential - phi[-1])
+    return np.array(out), beyond
 
 
 def model_profile(model, images: dict[float, list], potential: float) -> np.ndarray:
@@ -61,8 +66,9 @@ def compare(model, frames) -> list[dict]:
     for path in PATHS:
         images = fixed_images(frames, path)
         for u in FIXED:
-            profiles = {"dft": dft_profile(images, u + 4.44), "model": model_profile(model, images, u + 4.44)}
-            row = {"path": path, "potential_V": u, "x": list(images)}
+            dft, beyond = dft_profile(images, u + 4.44)
+            profiles = {"dft": dft, "model": model_profile(model, images, u + 4.44)}
+            row = {"path": path, "potential_V": u, "x": list(images), "dft_extrapolated_V": beyond}
             for name, p in profiles.items():
                 row |= {f"{name}_profile_eV": (p - p[0]).tolist(), f"{name}_barrier_eV": float(p.max() - p[0]), f"{name}_last_eV": float(p[-1] - p[0])}
             rows.append(row)
@@ -106,13 +112,14 @@ def main(argv: list[str]) -> int:
     torch.set_num_threads(1)
     model, frames = load_model(arguments.model), read_frames(DATA / "au111_h3o.xyz.gz")
     rows = compare(model, frames)
-    print("path             U/V SHE   barrier DFT, model   last image DFT, model   [eV over the first image]")
+    print("path             U/V SHE   barrier DFT, model   last image DFT, model   [eV over the first image]   DFT extrapolated by")
     for r in rows:
-        print(f"{r['path']:16s} {r['potential_V']:+.2f}     {r['dft_barrier_eV']:.3f} {r['model_barrier_eV']:.3f}          {r['dft_last_eV']:+.3f} {r['model_last_eV']:+.3f}")
+        print(f"{r['path']:16s} {r['potential_V']:+.2f}     {r['dft_barrier_eV']:.3f} {r['model_barrier_eV']:.3f}          {r['dft_last_eV']:+.3f} {r['model_last_eV']:+.3f}                          {r['dft_extrapolated_V']:.2f} V")
     table = barriers(example("volmer-initial"), example("volmer-final"), model, RELAXED, "SHE", she_absolute=4.44, progress=print)
     relaxed = table.to_json()
     for r in relaxed:
-        print(f"relaxed band     {r['potential_V']:+.2f}     {json.dumps(r['barrier_eV'])} {r['status']}, reaction {r['reaction_energy_eV']:+.3f}, d barrier/dU {r['barrier_slope_e']}")
+        barrier = "no saddle" if r["barrier_eV"] is None else f"{r['barrier_eV']:.3f} +- {r['barrier_std_eV'] or 0.0:.3f}, d barrier/dU {r['barrier_slope_e']:.2f}"
+        print(f"relaxed band     {r['potential_V']:+.2f}     {barrier}, reaction {r['reaction_energy_eV']:+.3f}, {r['status']}")
     if arguments.plot:
         draw(rows, relaxed, arguments.plot, arguments.force)
     if arguments.json:

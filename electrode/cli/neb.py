@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 from electrode.cli.options import add_model, add_outputs, add_potential, read_structure, scale_of, table
 from electrode.cli.parser import Parser
 from electrode.output import refuse_existing, replacing, write_json
@@ -76,7 +74,7 @@ def _barriers(arguments, initial, final):
 
 
 def _summary(rows: list[dict]) -> str:
-    heads = ("potential/V", "barrier/eV", "reverse/eV", "reaction/eV", "slope/e", "charge change/e", "model calls", "status")
-    names = ("potential_V", "barrier_eV", "reverse_barrier_eV", "reaction_energy_eV", "barrier_slope_e")
+    heads = ("potential/V", "barrier/eV", "+-/eV", "reverse/eV", "reaction/eV", "slope/e", "charge change/e", "model calls", "status")
+    names = ("potential_V", "barrier_eV", "barrier_std_eV", "reverse_barrier_eV", "reaction_energy_eV", "barrier_slope_e")
     body = [[*(r[n] for n in names), r["charge_e"][-1] - r["charge_e"][0], r["model_calls"], r["status"]] for r in rows]
     return table(heads, body)

@@ -98,10 +98,10 @@ class Committee(Model):
         return self._template[0].describe(structure)
 
     def forward(self, structure: Structure, control: Control, description: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Return the mean of the members' scalars and extras, and "energy_std" (S,) [eV]."""
+        """Return the mean of the members' scalars and extras, "member_energies" (S, M) and "energy_std" (S,) [eV]."""
         out = self._each(structure, control, description)
-        spread = out["natural_energy"].detach().std(0)
-        return {**{k: v.mean(0) for k, v in out.items()}, "energy_std": spread}
+        each = out["natural_energy"].detach().T
+        return {**{k: v.mean(0) for k, v in out.items()}, "member_energies": each, "energy_std": each.std(1)}
 
     def forces_std(self, structure: Structure, control: Control) -> Tensor:
         """Return the standard deviation of the members' forces at one value of the natural variable, (N, 3) [eV/A]."""

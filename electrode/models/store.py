@@ -85,8 +85,14 @@ def load_model(source) -> Model:
     return model.eval()
 
 
-def save_model(model: Model, folder: str | Path, force: bool = False) -> None:
+def save_model(model: Model, folder: str | Path, force: bool = False, *, single_precision: bool = False) -> None:
     """Write a model to a folder, completely or not at all.
+
+    Parameters
+    ----------
+    model : of one of the schemes
+    folder : place to write;  force : replace a model that is there
+    single_precision : halve the weights' size by rounding them; they are still read into double precision
 
     Raises
     ------
@@ -104,6 +110,8 @@ def save_model(model: Model, folder: str | Path, force: bool = False) -> None:
     broken = [k for k, v in weights.items() if v.is_floating_point() and not torch.isfinite(v).all()]
     if broken:
         raise ValueError(f"save_model: {', '.join(broken)} hold NaN or infinity; train the model again")
+    if single_precision:
+        weights = {k: v.float() if v.is_floating_point() else v for k, v in weights.items()}
     head = {"format": FORMAT, "scheme": names[0], "config": asdict(model.config), "card": asdict(model.card)}
     folder.parent.mkdir(parents=True, exist_ok=True)
     draft = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))

@@ -23,7 +23,7 @@ def test_help_of_every_verb_has_an_example(call):
 def test_info(call, tmp_path):
     code, out, _ = call("info", "@M", "--json", "i.json")
     assert code == 0 and "scheme: baseline" in out and "natural: charge" in out
-    assert json.loads((tmp_path / "i.json").read_text())["card"]["countercharge"] == "sheet"
+    assert json.loads((tmp_path / "i.json").read_text())["card"]["countercharge"] == "unknown"
 
 
 def test_scan_reads_negative_potentials_in_any_notation(call, tmp_path):

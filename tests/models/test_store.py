@@ -207,3 +207,13 @@ def test_a_card_survives_with_its_tuples(tmp_path):
     model.card = replace(model.card, surface_charge_range=(-0.01, 0.02), elements=(1, 79), potential_range=(3.0, 5.0), countercharge_gap=3.25)
     save_model(model, tmp_path / "m")
     assert load_model(tmp_path / "m").card == model.card and isinstance(model.card, ModelCard)
+
+
+def test_single_precision_halves_the_size_and_keeps_the_numbers(tmp_path):
+    model = pupil()
+    save_model(model, tmp_path / "double")
+    save_model(model, tmp_path / "single", single_precision=True)
+    sizes = [(tmp_path / n / "weights.safetensors").stat().st_size for n in ("double", "single")]
+    assert sizes[1] < 0.6 * sizes[0]
+    for (name, a), b in zip(model.state_dict().items(), load_model(tmp_path / "single").state_dict().values()):
+        assert a.dtype == b.dtype and torch.allclose(a, b, rtol=1e-6, atol=1e-30), name
