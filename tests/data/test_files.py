@@ -98,7 +98,7 @@ def test_failed_write_leaves_the_old_file_and_no_other(tmp_path, frame_of):
 
 @pytest.mark.parametrize(
     "value",
-    ["1.0", "2026", "12e5", "T", "true", "", " ", None, 1j, object(), np.array([]), np.array([0.5]), [], float("nan"), "two\nlines", "tab\tand", "nan", np.array(["a", "b"])],
+    ["1.0", "2026", "12e5", "T", "true", "", " ", None, 1j, pytest.param(object(), id="object"), np.array([]), np.array([0.5]), [], float("nan"), "two\nlines", "tab\tand", "nan", np.array(["a", "b"])],
     ids=repr,
 )
 def test_value_that_extended_xyz_would_change_is_refused(tmp_path, frame_of, value):
