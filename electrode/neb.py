@@ -17,11 +17,13 @@ from ase import Atoms
 
 from electrode.band import Band, NEBSettings, different_atoms, interpolate, same_bonds, same_place
 from electrode.calculator import ElectrodeCalculator
-from electrode.models.domain import OutsideTrainedRange, check_domain, check_elements
+from electrode.models.domain import OutsideTrainedRange, UncertainBarrier, check_domain, check_elements
 from electrode.models.store import load_model
 from electrode.references import reference as potential_reference
 from electrode.relax import fixed_bottom_layer, relax
 from electrode.state import Structure
+
+DISAGREEMENT = 0.1  # spread of a committee's barriers above which a warning is given [eV]
 
 
 @dataclass(frozen=True)
@@ -137,6 +139,13 @@ class _Job:
         residual = band.relax(self.settings) if trouble is None else None
         self.calls += band.calls
         row = self._row(band, residual, trouble)
+        if row.barrier_std_eV is not None and row.barrier_std_eV > DISAGREEMENT:
+            warnings.warn(
+                f"{self.potential:+.3f} V: the committee's members differ by {row.barrier_std_eV:.2f} eV about this barrier; its path leaves "
+                "what the model was trained on. Check the images, or start from the path of a neighbouring potential",
+                UncertainBarrier,
+                stacklevel=3,
+            )
         check_domain(self.model, Structure.from_atoms(images), band.out, strict=self.strict)
         return row, tuple(band.snapshots(self.scale))
 

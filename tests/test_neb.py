@@ -10,7 +10,7 @@ from toys import HopConfig, HopToy, hop_ends
 
 from electrode.band import Band, interpolate
 from electrode.models.base import ModelCard
-from electrode.models.domain import OutsideTrainedRange
+from electrode.models.domain import OutsideTrainedRange, UncertainBarrier
 from electrode.neb import barriers
 
 TIGHT = {"fmax": 0.01, "images": 7}
@@ -228,6 +228,13 @@ def test_a_committee_says_how_far_its_members_barriers_differ():
     band = Band(_images(), Two(), 4.44)
     assert band.spread() == pytest.approx(np.arange(5) * 0.01 * 2**0.5, abs=1e-12)
     assert Band(_images(), HopToy(), 4.44).spread() is None
+
+
+def test_a_barrier_that_the_members_disagree_about_is_warned_of(monkeypatch):
+    monkeypatch.setattr(Band, "spread", lambda self: np.linspace(0.0, 0.6, len(self.images)))
+    with pytest.warns(UncertainBarrier, match="differ by 0.30 eV about this barrier"):
+        (row,) = barriers(*hop_ends(), HopToy(), [0.0], **TIGHT).rows
+    assert row.barrier_std_eV == pytest.approx(0.3) and len(row.profile_std_eV) == 7
 
 
 def _images():

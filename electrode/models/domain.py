@@ -14,6 +14,10 @@ class OutsideTrainedRange(UserWarning):
     """The charge or the potential lies outside what the model was trained on."""
 
 
+class UncertainBarrier(UserWarning):
+    """The members of a committee disagree about a barrier by more than it can be trusted with."""
+
+
 def outside(model: Model, structure: Structure, out: dict[str, Tensor]) -> list[str]:
     """Return a message for each quantity that leaves the model's trained range, naming the range.
 
