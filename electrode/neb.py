@@ -142,7 +142,7 @@ class _Job:
         if row.barrier_std_eV is not None and row.barrier_std_eV > DISAGREEMENT:
             warnings.warn(
                 f"{self.potential:+.3f} V: the committee's members differ by {row.barrier_std_eV:.2f} eV about this barrier; its path leaves "
-                "what the model was trained on. Check the images, or start from the path of a neighbouring potential",
+                "what the model was trained on. Check the images, or ask for neighbouring potentials too, whose path it can start from",
                 UncertainBarrier,
                 stacklevel=3,
             )

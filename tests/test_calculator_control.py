@@ -144,7 +144,7 @@ def test_info_that_changes_after_a_calculation_is_seen():
 def test_labels_of_the_record_are_no_control():
     atoms = with_calculator()
     atoms.info |= {"eir_n_excess": 0.9, "eir_mu": -3.0, "eir_efield": np.ones(3), "REF_energy": 1.0, "note": "charge"}
-    atoms.get_potential_energy()
+    assert atoms.get_potential_energy() == with_calculator().get_potential_energy()
 
 
 @pytest.mark.parametrize("settings, message", [
