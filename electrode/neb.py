@@ -146,7 +146,7 @@ class _Job:
                 UncertainBarrier,
                 stacklevel=3,
             )
-        check_domain(self.model, Structure.from_atoms(images), band.out, strict=self.strict)
+        check_domain(self.model, Structure.from_atoms(images), band.out, strict=self.strict, where=f"{self.potential:+.3f} V: ")
         return row, tuple(band.snapshots(self.scale))
 
     def _end_states(self, ends, path):

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
@@ -81,9 +80,6 @@ def scan(model: Model, atoms: Atoms, potentials: Sequence[float], reference, *, 
     check_elements(model, structure)
     out = evaluate(model, structure, Control(potential=absolute))
     check_domain(model, structure, out, strict=strict)
-    unstable = [float(u) for u, c in zip(potentials, out["capacitance"]) if not c > 0]
-    if unstable:
-        warnings.warn(f"negative capacitance at {unstable} V: the model has no stable state there, its charge falls as the potential rises", UserWarning, stacklevel=2)
     area = float(structure.area[0]) if atoms.pbc[:2].all() else None
     rows = tuple(_row(float(u), reference, out, k, area) for k, u in enumerate(potentials))
     return ScanTable(rows, reference)

@@ -5,7 +5,9 @@ import pytest
 import torch
 from teacher import interface, pupil
 
+from electrode.models.baseline import Baseline
 from electrode.models.committee import Committee, CommitteeConfig
+from electrode.models.domain import DISAGREEMENT, outside
 from electrode.models.store import load_model, save_model
 from electrode.state import Control, Structure
 from electrode.testing import Case, ModelContract
@@ -59,3 +61,15 @@ def test_one_member_is_no_committee():
 def test_members_differ():
     spread = np.ptp([float(evaluate(m, STRUCTURE, HELD)["charge"][0]) for m in pupil(members=3).members()])
     assert spread > 1e-5
+
+
+def test_members_that_part_are_warned_of():
+    structure = Structure.from_atoms([interface(seed=0), interface(seed=1)])
+    n = float(structure.counts[0])
+    out = {k: torch.ones(2) for k in ("charge", "potential", "capacitance")}
+    near = {**out, "energy_std": torch.tensor([0.0, 0.9]) * DISAGREEMENT * n}
+    far = {**out, "energy_std": torch.tensor([0.0, 2.0]) * DISAGREEMENT * n}
+    model = Baseline()
+    assert not outside(model, structure, near)
+    assert "differ by 20 meV/atom" in outside(model, structure, far)[0]
+    assert "no stable interface" in outside(model, structure, {**near, "capacitance": torch.tensor([0.3, -0.1])})[0]
