@@ -122,12 +122,40 @@ def plot_parity(pairs: Mapping[str, tuple], path: str | Path, *, force: bool = F
     _save(figure, path, force)
 
 
+def plot_capacitance(curves: Mapping[str, Sequence[Mapping]], path: str | Path, *, force: bool = False) -> None:
+    """Draw differential capacitance and charge of double layers against potential.
+
+    Parameters
+    ----------
+    curves : label -> rows of one electrolyte, as `electrode capacitance --json` gives them
+    path : file to write;  force : replace it if it exists
+
+    Raises
+    ------
+    ValueError
+        without curves, or for a suffix other than png, svg, pdf.
+    FileExistsError
+        if the file exists and `force` is not set.
+    """
+    _some(curves, "plot_capacitance")
+    figure, axes = _panels(2)
+    names = ("differential_capacitance_uF_per_cm2", "charge_uC_per_cm2")
+    for panel, name, title in zip(axes, names, ("differential capacitance / uF cm$^{-2}$", "charge / uC cm$^{-2}$")):
+        for (label, rows), color in zip(curves.items(), colormaps["viridis"](np.linspace(0.0, 0.85, len(curves)))):
+            panel.plot([row["potential_V"] for row in rows], [row[name] for row in rows], "-", color=color, lw=1.2, label=label)
+        panel.set(xlabel="potential against zero charge / V", ylabel=title)
+        panel.legend()
+    _save(figure, path, force)
+
+
 def _draw_barriers(panel, rows) -> None:
     found = [row for row in rows if row["barrier_eV"] is not None]
     for sure, face, label in ((True, "C0", "barrier"), (False, "none", "barrier, not converged")):
         some = [row for row in found if row["converged"] is sure]
         if some:
-            panel.plot([r["potential_V"] for r in some], [r["barrier_eV"] for r in some], "o", color="C0", mfc=face, ms=5, label=label)
+            spread = [r.get("barrier_std_eV") or 0.0 for r in some]
+            bars = {"yerr": spread, "capsize": 3, "elinewidth": 1.0} if any(spread) else {}
+            panel.errorbar([r["potential_V"] for r in some], [r["barrier_eV"] for r in some], fmt="o", color="C0", mfc=face, ms=5, label=label, **bars)
     for k, row in enumerate(found):
         slope = row["charge_e"][0] - row["charge_e"][int(np.argmax(row["profile_eV"]))]
         x = row["potential_V"] + np.array([-_TANGENT, _TANGENT])

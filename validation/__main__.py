@@ -12,7 +12,11 @@ def main(argv: list[str]) -> int:
     if not argv or argv[0] not in NAMES:
         print(f"usage: python -m validation {{{','.join(NAMES)}}} [arguments]; got {argv[:1] or 'nothing'}", file=sys.stderr)
         return 2
-    return import_module(f"validation.{argv[0]}").main(argv[1:])
+    try:
+        return import_module(f"validation.{argv[0]}").main(argv[1:])
+    except (ValueError, OSError) as error:
+        print(f"validation {argv[0]}: {error}", file=sys.stderr)
+        return 2
 
 
 sys.exit(main(sys.argv[1:]))
