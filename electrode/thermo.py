@@ -45,7 +45,7 @@ def evaluate(
     structure : S systems with N atoms
     control : charge [e] or potential [V, absolute], one value or one for each system, and perhaps a field [V/A]
     guess : (S,) start for the natural variable where it must be solved for, e.g. from the neighbouring potential
-    create_graph : keep the graph, so that the results can be differentiated once more (training)
+    create_graph : keep the graph, so that the results can be differentiated once more (training in the natural variable)
 
     Returns
     -------
@@ -57,11 +57,16 @@ def evaluate(
     NoStableState, NegativeCapacitance
         if the conjugate variable cannot be found, with the (Q, Phi) tried.
     ValueError
-        for a field given to a model that does not read one.
+        for a field given to a model that does not read one, or `create_graph` with the other variable held.
     """
     control = control.expand(structure.n_systems)
     if control.field is not None and not model.uses_field:
         raise ValueError(f"{type(model).__name__} does not read a field; drop Control.field or use a field scheme")
+    if create_graph and control.held != model.natural:
+        raise ValueError(
+            f"create_graph: expected the model's natural variable, {model.natural}, to be held; got {control.held}. What is solved for "
+            "does not carry the graph: train in the natural variable"
+        )
     positions = structure.positions.detach().requires_grad_()
     moving = structure.at(positions)
     with torch.enable_grad():

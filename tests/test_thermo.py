@@ -197,6 +197,11 @@ def test_graphs_survive_for_training():
     assert scale.grad is not None and abs(scale.grad) > 0
 
 
+def test_a_graph_through_the_variable_that_is_solved_for_is_refused():
+    with pytest.raises(ValueError, match="natural variable, charge, to be held; got potential"):
+        evaluate(ChargeToy(), STRUCTURE, Control(potential=4.0), create_graph=True)
+
+
 def test_a_wrong_number_of_values_is_refused():
     with pytest.raises(ValueError, match="expected 1 or 4 values"):
         evaluate(ChargeToy(), STRUCTURE, Control(potential=[4.0, 4.1]))
