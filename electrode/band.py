@@ -20,6 +20,8 @@ from electrode.state import Control, Structure, electrode_atoms
 from electrode.thermo import evaluate
 
 BOND = 1.25  # atoms closer than this times the sum of their covalent radii are bonded
+BROKEN = 1.6  # beyond this times that sum a bond to the electrode is gone
+WANDER = 1.0  # an atom bonded to the electrode that moves farther has left its site [A]
 
 
 @dataclass(frozen=True)
@@ -192,6 +194,29 @@ def interpolate(ends: tuple[Atoms, Atoms], path, n_images: int) -> list[Atoms]:
 def same_bonds(a: Atoms, b: Atoms) -> bool:
     """Say whether the atoms that are not the electrode have the same bonds in both."""
     return _bonds(a) == _bonds(b)
+
+
+def same_basin(given: Atoms, relaxed: Atoms) -> bool:
+    """Say whether a relaxed state is still the state that was given.
+
+    Its bonds are the same, and what was bonded to the electrode is so still and has not wandered off by `WANDER`.
+    """
+    if not same_bonds(given, relaxed):
+        return False
+    held = np.flatnonzero(_distance_to_electrode(given) < BOND)
+    moved = find_mic(relaxed.positions - given.positions, given.cell, given.pbc)[1]
+    return bool((moved[held] < WANDER).all() and (_distance_to_electrode(relaxed)[held] < BROKEN).all())
+
+
+def _distance_to_electrode(atoms: Atoms) -> np.ndarray:
+    """Distance of each atom to the nearest electrode atom over the sum of their covalent radii; inf for the electrode."""
+    metal = electrode_atoms(atoms)
+    nearest = np.full(len(atoms), np.inf)
+    i, j, d = neighbor_list("ijd", atoms, BROKEN * 2.0 * covalent_radii[atoms.numbers].max(initial=0.0))
+    pairs = ~metal[i] & metal[j]
+    reach = covalent_radii[atoms.numbers[i]] + covalent_radii[atoms.numbers[j]]
+    np.minimum.at(nearest, i[pairs], (d / reach)[pairs])
+    return nearest
 
 
 def same_place(a: Atoms, b: Atoms, tolerance: float = 0.3) -> bool:

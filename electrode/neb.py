@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass, field
 import numpy as np
 from ase import Atoms
 
-from electrode.band import Band, NEBSettings, different_atoms, interpolate, same_bonds, same_place
+from electrode.band import Band, NEBSettings, different_atoms, interpolate, same_basin, same_place
 from electrode.calculator import ElectrodeCalculator
 from electrode.models.domain import OutsideTrainedRange, UncertainBarrier, check_domain, check_elements
 from electrode.models.store import load_model
@@ -161,7 +161,7 @@ class _Job:
                 warnings.simplefilter("ignore", OutsideTrainedRange)  # the band's check, end states included, comes later
                 atoms, converged, steps = relax(atoms, calc, fmax=0.5 * self.settings.fmax, max_steps=self.settings.max_steps)
             self.calls += steps + 1
-            if not same_bonds(given, atoms):
+            if not same_basin(given, atoms):
                 trouble = trouble or f"{name} state left its basin"
             elif not converged:
                 trouble = trouble or f"{name} state did not relax"

@@ -11,6 +11,8 @@ from ase.optimize import BFGS
 
 from electrode.state import electrode_atoms
 
+LARGEST_STEP = 0.05  # of an atom in one step [A]; long steps leave a learned surface where it ends
+
 
 def fixed_bottom_layer(atoms: Atoms) -> Atoms:
     """Return a copy whose bottom electrode layer, the atoms of the highest positive tag, is held in place.
@@ -70,7 +72,7 @@ def relax(atoms: Atoms, calculator, *, fmax: float = 0.05, max_steps: int = 300,
         raise ValueError(f"relax: expected fmax > 0 eV/A and max_steps >= 1, got {fmax} and {max_steps}")
     moving = fixed_bottom_layer(atoms) if fix_bottom else atoms.copy()
     moving.calc = calculator
-    optimiser = BFGS(moving, logfile=None)
+    optimiser = BFGS(moving, logfile=None, maxstep=LARGEST_STEP)
     if observer is not None:
         optimiser.attach(observer)
     converged = bool(optimiser.run(fmax=fmax, steps=max_steps))

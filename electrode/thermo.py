@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from electrode.models.base import Model
+from electrode.models.base import Model, middle_of_range
 from electrode.state import Control, Structure
 
 TOLERANCE = 1e-8  # [V] or [e]; the force error is first order in what is left
@@ -175,10 +175,7 @@ def _largest_step(model: Model, stiffness: Tensor) -> Tensor:
 def _start(model: Model, structure: Structure, guess: Tensor | None) -> Tensor:
     if guess is not None:
         return guess.detach().expand(structure.n_systems).clone()
-    if model.natural == "charge":
-        return 0.5 * sum(model.card.surface_charge_range or (0.0, 0.0)) * structure.area
-    middle = 0.5 * sum(model.card.potential_range or (4.44, 4.44))
-    return torch.full((structure.n_systems,), middle, dtype=structure.positions.dtype)
+    return middle_of_range(model.card, model.natural, structure)
 
 
 def _require_stable(model, control, search, residual, stiffness) -> None:

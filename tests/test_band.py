@@ -7,7 +7,8 @@ from ase import Atoms
 from ase.build import molecule
 from toys import HopToy, hop_ends
 
-from electrode.band import Band, NEBSettings, different_atoms, interpolate, same_bonds, same_place
+from electrode.band import Band, NEBSettings, different_atoms, interpolate, same_basin, same_bonds, same_place
+from electrode.examples import example
 from electrode.references import SHE
 from electrode.state import Control, Structure
 from electrode.thermo import evaluate
@@ -109,6 +110,19 @@ def test_bonds_of_the_atoms_that_are_no_electrode():
     metal = Atoms("Au2", [[0, 0, 0], [0, 0, 2.7]])
     stretched = Atoms("Au2", [[0, 0, 0], [0, 0, 7.0]])
     assert same_bonds(metal, stretched)
+
+
+def test_an_adsorbed_atom_that_leaves_its_site_has_left_its_basin():
+    given = example("hop-initial")
+    assert same_basin(given, given)
+    nudged, gone, other = given.copy(), given.copy(), example("hop-final")
+    nudged.positions[-1] += [0.2, -0.3, 0.1]
+    gone.positions[-1, 2] += 1.2
+    assert same_basin(given, nudged) and not same_basin(given, gone) and not same_basin(given, other)
+    water = example("volmer-final")
+    adrift = water.copy()
+    adrift.positions[[9, 11, 12]] += [0.0, 0.0, 1.5]
+    assert same_basin(water, adrift)
 
 
 def test_equal_end_states_pass():

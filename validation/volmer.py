@@ -28,7 +28,7 @@ from electrode.thermo import evaluate
 DATA = Path(__file__).parents[1] / "tutorials" / "data"
 PATHS = ("volmer_path", "volmer_fcc_path")
 FIXED = (-1.0, -0.5, 0.0)  # [V SHE at 4.44 V], where the DFT images are compared
-RELAXED = (-0.8, -0.6, -0.4, -0.2)  # where the relaxed band has a saddle
+RELAXED = (-0.6, -0.4, -0.2, 0.0)  # where the relaxed band has a saddle
 
 
 def fixed_images(frames, path: str) -> dict[float, list]:

@@ -26,6 +26,7 @@ def add_arguments(parser: Parser) -> None:
     parser.add_argument("--config", metavar="FILE", help="choices that differ from the defaults, YAML")
     parser.add_argument("--split", metavar="FILE", help="division into train, validation and test, JSON")
     parser.add_argument("--members", type=int, default=1, metavar="K", help="train a committee of K models in the same time; their spread says when not to trust (default %(default)s)")
+    parser.add_argument("--caution", type=float, default=0.0, metavar="K", help="let the disagreement of a committee cost energy, so that relaxations and bands keep to what it knows; 3 is a good value (default 0)")
     parser.add_argument("--max-minutes", type=float, metavar="T", help="time for the training loop [minutes]")
     parser.add_argument("--seed", type=int, metavar="S", help="of the split, the initial weights and the order of frames")
     add_outputs(parser, "the errors of each part")
@@ -145,7 +146,7 @@ def _train(arguments, parts: dict, choices: dict, config):
             bar.update(round(100 * row["done"]) - bar.n)
             bar.set_postfix_str(f"epoch {row['epoch']}, validation loss {row['validation_loss']:.4g}")
 
-        return train(arguments.scheme, parts["train"], parts["validation"], config, choices, progress, arguments.members)
+        return train(arguments.scheme, parts["train"], parts["validation"], config, choices, progress, arguments.members, arguments.caution)
 
 
 def _errors(model, parts: dict) -> dict:

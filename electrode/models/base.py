@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor, nn
 
 from electrode.bridge import Kernel, differentiable
@@ -34,6 +35,14 @@ class ModelCard:
     elements: tuple[int, ...] = ()
     surface_charge_range: tuple[float, float] | None = None
     potential_range: tuple[float, float] | None = None
+
+
+def middle_of_range(card: ModelCard, variable: str, structure: Structure) -> Tensor:
+    """Return the middle of the trained range of "charge" [e] or "potential" [V] for each system, (S,); 0 e or 4.44 V without one."""
+    if variable == "charge":
+        return 0.5 * sum(card.surface_charge_range or (0.0, 0.0)) * structure.area
+    middle = 0.5 * sum(card.potential_range or (4.44, 4.44))
+    return torch.full((structure.n_systems,), middle, dtype=structure.positions.dtype)
 
 
 class Model(nn.Module):

@@ -1,20 +1,27 @@
 """A committee: models of one scheme and configuration, trained from different starts, evaluated in one batched pass.
 
 The mean is the committee's scalar, so that forces, charge and capacitance are those of the mean; the standard deviation
-of the members says where they no longer agree.  Peterson, Christensen and Khorshidi, Phys. Chem. Chem. Phys. 19, 10978
-(2017), https://doi.org/10.1039/C7CP00375G.
+of the members says where they no longer agree.  With `caution` k the scalar is pessimistic where they do not,
+
+    A(R, x) = mean(R, x) + k [sqrt(var(R, x0) + (N t)^2) - N t],
+
+so that relaxations and bands keep to what the members know.  Within the tolerated t per atom it is the mean; x0 is the middle of
+the trained range, so that charge, potential and capacitance are the mean's.
+
+Peterson, Christensen and Khorshidi, Phys. Chem. Chem. Phys. 19, 10978 (2017), https://doi.org/10.1039/C7CP00375G; the caution is
+ours.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, is_dataclass
+from dataclasses import asdict, dataclass, is_dataclass, replace
 
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call, vmap
 
-from electrode.models.base import Model
+from electrode.models.base import Model, middle_of_range
 from electrode.models.schemes import SCHEMES
 from electrode.state import Control, Structure
 
@@ -28,13 +35,19 @@ class CommitteeConfig:
     scheme : name of the members' scheme
     member : their configuration, as plain entries
     size : number of members, at least 2
+    caution : weight of the members' disagreement in the energy, 0 for the plain mean
+    tolerated : disagreement that costs little [eV per atom]
     """
 
     scheme: str
     member: dict
     size: int
+    caution: float = 0.0
+    tolerated: float = 0.001
 
     def __post_init__(self):
+        if self.caution < 0 or not self.tolerated > 0:
+            raise ValueError(f"CommitteeConfig: expected caution >= 0 and tolerated > 0, got {self.caution} and {self.tolerated}")
         if self.size < 2:
             raise ValueError(f"CommitteeConfig.size: expected at least 2 members, got {self.size}")
 
@@ -47,7 +60,7 @@ class Committee(Model):
 
         super().__init__()
         member = config.member if is_dataclass(config.member) else from_plain(SCHEMES[config.scheme].config(), config.member)
-        self.config = CommitteeConfig(config.scheme, asdict(member), config.size)
+        self.config = replace(config, member=asdict(member))
         template = build_model(config.scheme, member)
         self._template = (template,)  # in a tuple: its own weights are no part of the committee
         self.natural, self.uses_field, self.variational = template.natural, template.uses_field, template.variational
@@ -59,8 +72,8 @@ class Committee(Model):
                 self.register_buffer(_key(name), stacked)
 
     @classmethod
-    def of(cls, members: Sequence[Model], scheme: str) -> Committee:
-        """Return the committee of trained models.
+    def of(cls, members: Sequence[Model], scheme: str, caution: float = 0.0) -> Committee:
+        """Return the committee of trained models, see `CommitteeConfig` for `caution`.
 
         Raises
         ------
@@ -70,7 +83,7 @@ class Committee(Model):
         plain = [{k: v for k, v in asdict(m.config).items() if k != "seed"} for m in members]
         if any(p != plain[0] for p in plain):
             raise ValueError("Committee.of: expected members of one configuration, got different ones")
-        committee = cls(CommitteeConfig(scheme, asdict(members[0].config), len(members)))
+        committee = cls(CommitteeConfig(scheme, asdict(members[0].config), len(members), caution))
         states = [m.state_dict() for m in members]
         committee.load_state_dict({_key(k): torch.stack([s[k] for s in states]) for k in states[0]})
         committee.card = members[0].card
@@ -101,7 +114,18 @@ class Committee(Model):
         """Return the mean of the members' scalars and extras, "member_energies" (S, M) and "energy_std" (S,) [eV]."""
         out = self._each(structure, control, description)
         each = out["natural_energy"].detach().T
-        return {**{k: v.mean(0) for k, v in out.items()}, "member_energies": each, "energy_std": each.std(1)}
+        mean = {k: v.mean(0) for k, v in out.items()}
+        if self.config.caution:
+            mean["natural_energy"] = mean["natural_energy"] + self.config.caution * self._disagreement(structure, control, description)
+        return {**mean, "member_energies": each, "energy_std": each.std(1)}
+
+    def _disagreement(self, structure: Structure, control: Control, description: dict[str, Tensor]) -> Tensor:
+        """Return what disagreement costs (S,) [eV], at the middle of the trained range: it must not bend the charge curve."""
+        middle = middle_of_range(self.card, self.natural, structure)
+        at = Control(**{self.natural: middle.to(control.value)}, field=control.field)
+        each = self._each(structure, at, description)["natural_energy"]
+        kept = self.config.tolerated * structure.counts.to(each)
+        return torch.sqrt(each.var(0) + kept**2) - kept
 
     def forces_std(self, structure: Structure, control: Control) -> Tensor:
         """Return the standard deviation of the members' forces at one value of the natural variable, (N, 3) [eV/A]."""

@@ -20,6 +20,7 @@ def train(
     choices: dict | None = None,
     progress: Callable[[dict], None] | None = None,
     members: int = 1,
+    caution: float = 0.0,
 ) -> Training:
     """Train a new model of a scheme, or a committee of them from different seeds in the same time.
 
@@ -31,14 +32,15 @@ def train(
     choices : entries of the scheme's configuration that differ from its defaults, nested as the configuration is
     progress : called with each row of the history
     members : models of the committee; each is trained for its share of `max_minutes`
+    caution : weight of the members' disagreement in the committee's energy, see `models.committee`
 
     Raises
     ------
     ValueError
         for an unknown or untrainable scheme, an unknown choice, or frames of methods that no single model may share.
     """
-    if members < 1:
-        raise ValueError(f"train: expected at least one member, got {members}")
+    if members < 1 or caution < 0 or (caution and members < 2):
+        raise ValueError(f"train: expected at least one member, and two where caution > 0; got {members} members, caution {caution}")
     card = card_of([*training_frames, *validation_frames])
     share = replace(config, max_minutes=config.max_minutes / members)
     results = []
@@ -52,7 +54,7 @@ def train(
     if members == 1:
         return results[0]
     history = [{"member": k, **row} for k, r in enumerate(results) for row in r.history]
-    return Training(Committee.of([r.model for r in results], scheme), history)
+    return Training(Committee.of([r.model for r in results], scheme, caution), history)
 
 
 def _member_progress(progress: Callable[[dict], None], k: int, members: int) -> Callable[[dict], None]:

@@ -1,5 +1,7 @@
 """A committee is the mean of its members, and says how far they are apart."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -73,3 +75,35 @@ def test_members_that_part_are_warned_of():
     assert not outside(model, structure, near)
     assert "differ by 20 meV/atom" in outside(model, structure, far)[0]
     assert "no stable interface" in outside(model, structure, {**near, "capacitance": torch.tensor([0.3, -0.1])})[0]
+
+
+class TestCautiousCommittee(ModelContract):
+    """The same members where disagreement costs energy."""
+
+    @pytest.fixture
+    def case(self):
+        return Case(cautious(), SYSTEMS, charge=0.01, potential=5.0)
+
+
+def cautious(weight=4.0):
+    committee = pupil(members=3)
+    made = Committee.of(committee.members(), committee.config.scheme, weight)
+    made.config = replace(made.config, tolerated=1e-5)
+    return made
+
+
+def test_caution_costs_what_is_written_and_leaves_charge_and_capacitance():
+    plain, careful = (evaluate(m, STRUCTURE, HELD) for m in (pupil(members=3), cautious()))
+    middle = sum(pupil(members=3).card.potential_range) / 2
+    spread = evaluate(pupil(members=3), STRUCTURE, Control(potential=middle))["energy_std"]
+    kept = 1e-5 * STRUCTURE.counts
+    expected = 4.0 * (torch.sqrt(spread**2 + kept**2) - kept)
+    assert expected.min() > 1e-5
+    torch.testing.assert_close(careful["grand_energy"] - plain["grand_energy"], expected, rtol=0, atol=1e-9)
+    for name in ("charge", "capacitance", "energy_std"):
+        torch.testing.assert_close(careful[name], plain[name], rtol=0, atol=1e-9)
+
+
+def test_bad_caution_is_refused():
+    with pytest.raises(ValueError, match="caution >= 0"):
+        CommitteeConfig("dual", {}, 2, caution=-1.0)
