@@ -97,6 +97,8 @@ def coulomb(
     if periodic not in ([True, True, False], [False, False, False]):
         raise ValueError(f"coulomb: expected pbc (True, True, False), a slab, or all False; got {tuple(periodic)}. Set atoms.pbc")
     positions, sigma = np.ascontiguousarray(positions, float), np.ascontiguousarray(sigma, float)
+    if sigma.shape != (len(positions),):
+        raise ValueError(f"coulomb: expected one width for each of {len(positions)} positions, got shape {sigma.shape}")
     with np.errstate(divide="ignore"):
         gamma = 1.0 / np.sqrt(2.0 * (sigma[:, None] ** 2 + sigma[None, :] ** 2))
     n = len(positions)

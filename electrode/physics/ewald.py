@@ -38,11 +38,13 @@ class Ewald:
     energy : q.phi/2 [eV]
     potentials : (N,), phi [V]
     forces : (N, 3), -dE/dR at fixed charges [eV/A]
+    strain : (3, 3), dE/dstrain for positions and cell vectors r -> (1 + strain) r [eV]; None where it was not computed
     """
 
     energy: float
     potentials: np.ndarray
     forces: np.ndarray
+    strain: np.ndarray | None = None
 
 
 def ewald(
@@ -54,7 +56,7 @@ def ewald(
     slab: bool = False,
     splitting: float | None = None,
 ) -> Ewald:
-    """Return energy, potentials and forces of charges in a periodic cell.
+    """Return energy, potentials and forces of charges in a periodic cell, and the strain derivative unless it is a slab.
 
     Parameters
     ----------
@@ -68,26 +70,33 @@ def ewald(
     Raises
     ------
     ValueError
-        for a cell without volume, or a slab that is not neutral.
+        for a cell without volume, another number of charges than of positions, or a slab that is not neutral.
     """
     lattice, gamma = _Lattice(positions, cell, splitting), _gamma(len(positions), sigma)
     q = np.ascontiguousarray(charges, float)
+    if q.shape != (len(positions),):
+        raise ValueError(f"ewald: expected one charge for each of {len(positions)} positions, got shape {q.shape}")
     if slab and abs(q.sum()) > _NEUTRAL:
         raise ValueError(f"ewald: expected a neutral slab, got {q.sum():.3g} e. Use electrostatics.coulomb, which is periodic in two directions")
-    phi, slopes = np.zeros(len(q)), np.zeros((len(q), 3))
-    _add_near(lattice.fractional, lattice.cell, lattice.images(gamma), gamma, lattice.alpha, lattice.cutoff(gamma), q, np.zeros((0, 0)), phi, slopes)
+    phi, slopes, strain = np.zeros(len(q)), np.zeros((len(q), 3)), np.zeros((3, 3))
+    _add_near(lattice.fractional, lattice.cell, lattice.images(gamma), gamma, lattice.alpha, lattice.cutoff(gamma), q, np.zeros((0, 0)), phi, slopes, strain)
     for k, weight in lattice.waves():
         cosine, sine = lattice.phases(k)
         real, imaginary = weight * (q @ cosine), weight * (q @ sine)
+        energies = 0.5 * (real**2 + imaginary**2) / weight
+        bend = energies * (2.0 / np.einsum("ij,ij->i", k, k) + 0.5 / lattice.alpha**2)
+        strain += (bend * k.T) @ k - energies.sum() * np.eye(3)
         phi += cosine @ real + sine @ imaginary
         slopes += (cosine * imaginary - sine * real) @ k
-    phi -= math.pi * q.sum() / (lattice.volume * lattice.alpha**2)
+    background = math.pi * q.sum() / (lattice.volume * lattice.alpha**2)
+    phi -= background
+    strain += 0.5 * q.sum() * background * np.eye(3)
     if slab:
         height = lattice.positions @ lattice.normal
         phi += 4.0 * math.pi / lattice.volume * (q @ height) * height
         slopes += 4.0 * math.pi / lattice.volume * (q @ height) * lattice.normal
     phi *= COULOMB
-    return Ewald(0.5 * float(q @ phi), phi, -COULOMB * q[:, None] * slopes)
+    return Ewald(0.5 * float(q @ phi), phi, -COULOMB * q[:, None] * slopes, None if slab else COULOMB * strain)
 
 
 def ewald_matrix(positions: np.ndarray, cell: np.ndarray, sigma: np.ndarray | None = None, *, slab: bool = False, splitting: float | None = None) -> np.ndarray:
@@ -103,7 +112,7 @@ def ewald_matrix(positions: np.ndarray, cell: np.ndarray, sigma: np.ndarray | No
     lattice, gamma = _Lattice(positions, cell, splitting), _gamma(len(positions), sigma)
     n = len(positions)
     matrix = np.zeros((n, n))
-    _add_near(lattice.fractional, lattice.cell, lattice.images(gamma), gamma, lattice.alpha, lattice.cutoff(gamma), np.zeros(n), matrix, np.zeros(n), np.zeros((n, 3)))
+    _add_near(lattice.fractional, lattice.cell, lattice.images(gamma), gamma, lattice.alpha, lattice.cutoff(gamma), np.zeros(n), matrix, np.zeros(n), np.zeros((n, 3)), np.zeros((3, 3)))
     for k, weight in lattice.waves():
         cosine, sine = lattice.phases(k)
         matrix += (weight * cosine) @ cosine.T + (weight * sine) @ sine.T
@@ -154,6 +163,8 @@ class _Lattice:
 
 def _gamma(n: int, sigma: np.ndarray | None) -> np.ndarray:
     sigma = np.zeros(n) if sigma is None else np.asarray(sigma, float)
+    if sigma.shape != (n,):
+        raise ValueError(f"ewald: expected one width for each of {n} positions, got shape {sigma.shape}")
     with np.errstate(divide="ignore"):
         return 1.0 / np.sqrt(2.0 * (sigma[:, None] ** 2 + sigma[None, :] ** 2))
 
@@ -178,8 +189,8 @@ def _screened(r, gamma, alpha):
 
 
 @njit(cache=True)
-def _add_near(fractional, cell, images, gamma, alpha, cutoff, charges, matrix, potentials, slopes):
-    """Add the sum over images to the matrix, if it has rows, and to the potentials and their gradients."""
+def _add_near(fractional, cell, images, gamma, alpha, cutoff, charges, matrix, potentials, slopes, strain):
+    """Add the sum over images to the matrix, if it has rows, to the potentials, their gradients and the strain derivative."""
     n = len(fractional)
     d = np.zeros(3)
     for i in range(n):
@@ -189,6 +200,7 @@ def _add_near(fractional, cell, images, gamma, alpha, cutoff, charges, matrix, p
                 part = fractional[j, k] - fractional[i, k]
                 d += (part - np.rint(part)) * cell[k]
             v, g0, g1, g2 = 0.0, 0.0, 0.0, 0.0
+            pair = charges[i] * charges[j] * (0.5 if i == j else 1.0)
             for image in images:
                 d0, d1, d2 = d[0] + image[0], d[1] + image[1], d[2] + image[2]
                 square = d0 * d0 + d1 * d1 + d2 * d2
@@ -204,6 +216,9 @@ def _add_near(fractional, cell, images, gamma, alpha, cutoff, charges, matrix, p
                 g0 += slope * d0
                 g1 += slope * d1
                 g2 += slope * d2
+                for a, da in enumerate((d0, d1, d2)):
+                    for b, db in enumerate((d0, d1, d2)):
+                        strain[a, b] += pair * slope * da * db
             if len(matrix):
                 matrix[i, j] += v
                 if i != j:

@@ -94,3 +94,10 @@ def test_mistakes(system):
         ewald(positions, np.diag([5.0, 5.0, 0.0]), charges)
     with pytest.raises(ValueError, match="neutral slab"):
         ewald(positions, TRICLINIC, np.ones(6), slab=True)
+
+
+@pytest.mark.parametrize("charges, sigma", [(np.ones(3), None), (np.ones(2), np.ones(3))])
+def test_another_number_of_charges_or_widths_is_refused(charges, sigma):
+    """The kernels index without looking: a mismatch must never reach them."""
+    with pytest.raises(ValueError, match="one (charge|width) for each of 2 positions"):
+        ewald(np.array([[0.0, 0, 0], [1.0, 1, 1]]), 5.0 * np.eye(3), charges, sigma)
