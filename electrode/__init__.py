@@ -8,7 +8,9 @@ __version__ = "0.1.0"
 _PUBLIC = {
     "Control": "electrode.state",
     "ElectrodeCalculator": "electrode.calculator",
+    "Grand": "electrode.models.grand",
     "Structure": "electrode.state",
+    "Sum": "electrode.models.sum",
     "barriers": "electrode.neb",
     "evaluate": "electrode.thermo",
     "load_model": "electrode.models.store",

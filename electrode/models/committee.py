@@ -107,8 +107,11 @@ class Committee(Model):
         return self._template[0].kernels(structure)
 
     def describe(self, structure: Structure) -> dict[str, Tensor]:
-        """Return the description that all members share."""
-        return self._template[0].describe(structure)
+        """Return the description that all members share and, with caution, "disagreement" (S,) [eV], which depends on atoms alone."""
+        description = self._template[0].describe(structure)
+        if not self.config.caution:
+            return description
+        return {**description, "disagreement": self._disagreement(structure, description)}
 
     def forward(self, structure: Structure, control: Control, description: dict[str, Tensor]) -> dict[str, Tensor]:
         """Return the mean of the members' scalars and extras, "member_energies" (S, M) and "energy_std" (S,) [eV]."""
@@ -116,14 +119,13 @@ class Committee(Model):
         each = out["natural_energy"].detach().T
         mean = {k: v.mean(0) for k, v in out.items()}
         if self.config.caution:
-            mean["natural_energy"] = mean["natural_energy"] + self.config.caution * self._disagreement(structure, control, description)
+            mean["natural_energy"] = mean["natural_energy"] + self.config.caution * description["disagreement"]
         return {**mean, "member_energies": each, "energy_std": each.std(1)}
 
-    def _disagreement(self, structure: Structure, control: Control, description: dict[str, Tensor]) -> Tensor:
+    def _disagreement(self, structure: Structure, description: dict[str, Tensor]) -> Tensor:
         """Return what disagreement costs (S,) [eV], at the middle of the trained range: it must not bend the charge curve."""
         middle = middle_of_range(self.card, self.natural, structure)
-        at = Control(**{self.natural: middle.to(control.value)}, field=control.field)
-        each = self._each(structure, at, description)["natural_energy"]
+        each = self._each(structure, Control(**{self.natural: middle}), description)["natural_energy"]
         kept = self.config.tolerated * structure.counts.to(each)
         return torch.sqrt(each.var(0) + kept**2) - kept
 
