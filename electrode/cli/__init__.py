@@ -20,6 +20,7 @@ VERBS = {  # each is a module of this package with HELP, EXAMPLE, add_arguments(
     "info": "show what a stored model is and where it may be trusted",
     "relax": "relax a structure at a potential or charge",
     "scan": "grand energy, charge and capacitance of a structure against potential",
+    "charges": "equilibrated charges of a structure at a potential or charge",
     "capacitance": "capacitance of an electrolyte against potential, or fitted to labelled frames",
 }
 _MISTAKES = (ValueError, OSError, MemoryError, FloatingPointError)
