@@ -76,6 +76,9 @@ class Model(nn.Module):
             return {"positions": structure.positions}
         return {name: differentiable(kernel, structure.positions) for name, kernel in kernels.items()}
 
+    def adapt(self, data) -> None:
+        """Fit scales and offsets to training data, a list of `train.blocks.Block`; a model without any does nothing."""
+
     def forward(self, structure: Structure, control: Control, description: dict[str, Tensor]) -> dict[str, Tensor]:
         """Return "natural_energy" (S,) [eV] and the scheme's declared extras."""
         raise NotImplementedError

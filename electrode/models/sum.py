@@ -22,6 +22,9 @@ from electrode.state import Control, Structure
 class Sum(Model):
     """The sum of models' scalars; extras are passed on, each from the one term that gives it.
 
+    Atomic charges of terms at fixed potential add up, as those terms' charges do; at fixed charge every term's belong to the
+    same charge, and two sets of them are refused.
+
     Its card is that of the first term, with the ranges and elements that all terms share.  A field goes to the terms that
     read one.  It is of no scheme: save its terms, and add them after loading.
 
@@ -68,13 +71,15 @@ class Sum(Model):
         Raises
         ------
         ValueError
-            where two terms give one extra, such as atomic charges.
+            where two terms give one extra that does not add up.
         """
         each = [self._term(k, structure, control, description) for k in range(len(self.terms))]
         total = torch.stack([out["natural_energy"] for out in each]).sum(0)
         merged = {"natural_energy": total}
         for out in each:
             own = out.pop("natural_energy")
+            if self.natural == "potential" and "atomic_charges" in set(out) & set(merged):
+                out["atomic_charges"] = out["atomic_charges"] + merged.pop("atomic_charges")
             twice = sorted(set(out) & set(merged))
             if twice:
                 raise ValueError(f"Sum: expected every extra from one term, got {', '.join(twice)} from two; drop one of these terms")

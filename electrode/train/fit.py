@@ -85,7 +85,7 @@ def fit(
 
     Parameters
     ----------
-    model : with kernels; it is scaled to the training frames first where it has `adapt`
+    model : with kernels; it is adapted to the training frames first, see `Model.adapt`
     training_frames, validation_frames : `ElectrifiedFrame`, both not empty and of different trajectories
     config : the choices
     progress : called with a row of the history after each validation
@@ -98,8 +98,7 @@ def fit(
         if the loss is no longer finite.
     """
     data, check = _described(model, config, training_frames, validation_frames)
-    if hasattr(model, "adapt"):
-        model.adapt(data)
+    model.adapt(data)
     generator = np.random.default_rng(config.seed)
     optimiser = torch.optim.AdamW(model.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay, betas=(0.9, 0.99))
     result, start, epoch, done = Training(model), time.monotonic(), 0, 0.0

@@ -1,8 +1,10 @@
 """Sums: what adds up at fixed charge and at fixed potential, what is refused, and the contract."""
 
+import numpy as np
 import pytest
 import torch
 from ase.build import fcc111, molecule
+from teacher import interface, pupil
 from toys import ChargeToy, FieldToy, PotentialToy, ToyConfig, one_atom, work_function
 
 from electrode.models.base import Model, ModelCard
@@ -12,7 +14,7 @@ from electrode.models.grand import Grand
 from electrode.models.store import save_model
 from electrode.models.sum import Sum
 from electrode.state import Control, Structure
-from electrode.testing import Case, ModelContract
+from electrode.testing import Case, ModelContract, numerical_forces
 from electrode.thermo import evaluate
 
 A, B = 0.4, 1.1  # capacitances [e/V]
@@ -134,3 +136,16 @@ class TestBaselineInSeriesWithADoubleLayer(ModelContract):
         with pytest.raises(ValueError, match="one of the schemes.*got Sum"):
             save_model(case.model, tmp_path / "model")
         assert not (tmp_path / "model").exists()
+
+
+def test_a_network_stands_beside_the_baseline_at_fixed_potential():
+    network, systems = pupil(), [interface(seed=5), interface((2, 1, 2), height=2.6, water=True, seed=6)]
+    both = Sum(Grand(Baseline()), network)
+    structure, held = Structure.from_atoms(systems), Control(potential=5.0)
+    out, *parts = (evaluate(m, structure, held) for m in (both, Grand(Baseline()), network))
+    for name in ("grand_energy", "forces", "charge", "capacitance", "atomic_charges"):
+        torch.testing.assert_close(out[name], parts[0][name] + parts[1][name], rtol=0, atol=1e-9)
+    pairs = [(len(systems[0]) - 1, c) for c in range(3)]
+    for control in (held, Control(charge=float(out["charge"][0]))):
+        forces = evaluate(both, Structure.from_atoms(systems[0]), control)["forces"].numpy()
+        assert np.abs(numerical_forces(both, systems[0], control, pairs) - forces[-1]).max() < 1e-6
