@@ -1,9 +1,4 @@
-"""Parts of the particle mesh: kernels of the B-splines and of the near pairs, and the choice of the parameters.
-
-The cardinal B-spline of order p is M_p(x) = [x M_{p-1}(x) + (p - x) M_{p-1}(x - 1)]/(p - 1) with
-M_p'(x) = M_{p-1}(x) - M_{p-1}(x - 1).  A charge at u [mesh steps] weighs M_p(u - k) at the points k = floor(u) - p + 1 + j.
-Source: Essmann et al. 1995, https://doi.org/10.1063/1.470117
-"""
+"""Parts of the particle mesh: its kernel of the near pairs, the factors of its splines, and the choice of the parameters."""
 
 from __future__ import annotations
 
@@ -21,76 +16,10 @@ _SQRT_PI = math.sqrt(math.pi)
 _ALIASES = np.arange(-6, 7)
 ORDERS = (4, 5, 6, 7, 8)
 _MARGIN = 16.0  # largest error of a force over the rms error estimated for the near and for the far part
-_COSTS = (190e-9, 25e-9, 0.7e-9)  # seconds for a pair of the full list, a mesh point and a spline weight
+ONCE = (190e-9, 25e-9, 5e-9)  # seconds for a pair of the full list, a mesh point and a line of spline weights
+KEPT = (4.5e-9, 18e-9, 9e-9)  # the same where the list is kept, for `mesh_operator`
 _CUTOFFS = np.geomspace(2.5, 15.0, 16)  # [A]
 _SPACINGS = np.geomspace(0.05, 2.0, 60)  # alpha h
-
-
-@njit(cache=True)
-def spline_weights(fractional, grid, order):
-    """Return the weights and their derivatives (N, 3, order) and the mesh points (N, 3, order) of all charges."""
-    n = len(fractional)
-    weights, slopes = np.zeros((n, 3, order)), np.zeros((n, 3, order))
-    points = np.empty((n, 3, order), np.int64)
-    for i in range(n):
-        for axis in range(3):
-            size = grid[axis]
-            u = (fractional[i, axis] - math.floor(fractional[i, axis])) * size
-            base = math.floor(u)
-            f = u - base
-            w, dw = weights[i, axis], slopes[i, axis]
-            w[0] = 1.0
-            for p in range(2, order + 1):
-                if p == order:
-                    dw[0] = -w[0]
-                    for j in range(1, p):
-                        dw[j] = w[j - 1] - w[j]
-                for j in range(p - 1, 0, -1):
-                    w[j] = ((f + p - 1 - j) * w[j - 1] + (1 + j - f) * w[j]) / (p - 1)
-                w[0] *= (1.0 - f) / (p - 1)
-            for j in range(order):
-                points[i, axis, j] = (base - order + 1 + j) % size
-    return weights, slopes, points
-
-
-@njit(cache=True)
-def spread(charges, weights, points, mesh):
-    """Add the charges to the mesh."""
-    order = weights.shape[2]
-    for i in range(len(charges)):
-        for a in range(order):
-            x = points[i, 0, a]
-            for b in range(order):
-                row = mesh[x, points[i, 1, b]]
-                w = charges[i] * weights[i, 0, a] * weights[i, 1, b]
-                for c in range(order):
-                    row[points[i, 2, c]] += w * weights[i, 2, c]
-
-
-@njit(cache=True)
-def gather(mesh, weights, slopes, points, potentials, gradients):
-    """Add the mesh's potential at every charge, and its gradient in mesh steps."""
-    order = weights.shape[2]
-    for i in range(len(potentials)):
-        v, g0, g1, g2 = 0.0, 0.0, 0.0, 0.0
-        for a in range(order):
-            x = points[i, 0, a]
-            for b in range(order):
-                row = mesh[x, points[i, 1, b]]
-                line, along = 0.0, 0.0
-                for c in range(order):
-                    value = row[points[i, 2, c]]
-                    line += weights[i, 2, c] * value
-                    along += slopes[i, 2, c] * value
-                w = weights[i, 0, a] * weights[i, 1, b]
-                v += w * line
-                g0 += slopes[i, 0, a] * weights[i, 1, b] * line
-                g1 += weights[i, 0, a] * slopes[i, 1, b] * line
-                g2 += w * along
-        potentials[i] += v
-        gradients[i, 0] += g0
-        gradients[i, 1] += g1
-        gradients[i, 2] += g2
 
 
 @njit(cache=True)
@@ -191,7 +120,7 @@ class Settings:
             raise ValueError(f"Settings: expected alpha and cutoff above 0, order 4 to 8 and no fewer mesh points than the order; got {self}. Use `choose`")
 
 
-def choose(cell: np.ndarray, charges: np.ndarray, sigma: np.ndarray | None = None, accuracy: float = 1e-6) -> Settings:
+def choose(cell: np.ndarray, charges: np.ndarray, sigma: np.ndarray | None = None, accuracy: float = 1e-6, costs: tuple[float, float, float] = ONCE) -> Settings:
     """Return the settings whose estimated cost is least for an accuracy of the forces.
 
     The rms errors of Kolafa and Perram (near) and of Ballenegger, Cerda and Holm (mesh, `mesh_error`) for charges in random places,
@@ -207,6 +136,7 @@ def choose(cell: np.ndarray, charges: np.ndarray, sigma: np.ndarray | None = Non
     charges : (N,) [e], typical ones where they will change
     sigma : (N,) [A], widths, 0 for a point; None for points
     accuracy : largest error of a force [eV/A]
+    costs : what is minimised, ONCE or KEPT
 
     Raises
     ------
@@ -227,7 +157,7 @@ def choose(cell: np.ndarray, charges: np.ndarray, sigma: np.ndarray | None = Non
         for order in ORDERS[::2]:
             sizes = np.ceil(lengths * alpha / _spacing(order, n * volume / (alpha * oblique**2))).astype(int)
             grid = tuple(fft.next_fast_len(max(order, int(size)), real=True) for size in sizes)
-            cost = np.dot(_COSTS, (4.19 * cutoff**3 * n * n / volume, math.prod(grid), 2 * n * order**3))
+            cost = np.dot(costs, (4.19 * cutoff**3 * n * n / volume, math.prod(grid), n * order**2))
             if cost < least:
                 best, least = Settings(float(alpha), float(cutoff), grid, order), cost
     return best

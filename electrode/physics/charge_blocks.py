@@ -1,9 +1,9 @@
 """The planar interaction in blocks: what fixed charges feel from moving ones, without the fixed ones among themselves.
 
-    A = [ A_ee  A_em ]      A_ee and its gradient are kept; A_em and A_mm are computed anew
+    A = [ A_ee  A_em ]      A_ee is kept; A_em and A_mm are computed anew
         [ A_me  A_mm ]
 
-The sums are those of `electrostatics`, which has their formulas and sources.
+The sums are those of `electrostatics`, which has their formulas and sources; large systems take `constant_potential`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy as np
 from numba import njit
 
 from electrode.physics.charge_interactions import Planar, PlanarPairs
-from electrode.physics.electrostatics import _REACH, _SQRT_PI, _lattice_points, _smeared, _tail, coulomb
+from electrode.physics.electrostatics import _REACH, _SQRT_PI, _lattice_points, _smeared, _tail
 from electrode.units import COULOMB
 
 
@@ -29,22 +29,21 @@ class PlanarBlocks:
 
     def __init__(self, fixed: PlanarPairs, positions: np.ndarray, width: np.ndarray):
         space = fixed.space
-        self.fixed, self.split = fixed.coulomb, len(fixed.positions)
+        self.fixed, self.split = fixed, len(fixed.positions)
         self.positions = np.vstack([fixed.positions, positions])
-        self.moving = coulomb(positions, space.cell, space.pbc, width)
+        self.moving = PlanarPairs(space, positions, width)
         self.cross, self.slopes = cross_block(fixed.positions, positions, fixed.width, width, space)
 
     def potentials(self, charges: np.ndarray) -> np.ndarray:
         """Return A q (N,) [V]."""
         e, m = charges[: self.split], charges[self.split :]
-        return np.concatenate([self.fixed.value @ e + self.cross @ m, e @ self.cross + self.moving.value @ m])
+        return np.concatenate([self.fixed.potentials(e) + self.cross @ m, e @ self.cross + self.moving.potentials(m)])
 
     def forces(self, charges: np.ndarray) -> np.ndarray:
         """Return -d(q.A.q/2)/dR at fixed charges, (N, 3) [eV/A]."""
         e, m = charges[: self.split], charges[self.split :]
         between = e[:, None, None] * m[None, :, None] * self.slopes  # d/dR of the moving end
-        on_fixed = between.sum(axis=1) - self.fixed.pull(np.outer(e, e))
-        return np.vstack([on_fixed, -between.sum(axis=0) - self.moving.pull(np.outer(m, m))])
+        return np.vstack([between.sum(axis=1) + self.fixed.forces(e), self.moving.forces(m) - between.sum(axis=0)])
 
     def check(self, total: float) -> None:
         """Accept any net charge [e]."""

@@ -1,6 +1,6 @@
-"""Interaction of Gaussian charges by kind of boundary, as charge equilibration reads it.
+"""Interaction of Gaussian charges by kind of boundary, as charge equilibration reads it; `slater` puts other shapes in their place.
 
-An interaction has `normal` (3,) and `at(positions, width)`; what `at` returns has `matrix` A (N, N) [V/e], `potentials(q)`
+An interaction has `normal` (3,), `cell` and `pbc` where neighbours are counted, and `at(positions, width)`; what `at` returns has `matrix` A (N, N) [V/e], `potentials(q)`
 A q [V], `forces(q)` -d(q.A.q/2)/dR [eV/A] and `check(total)`, which refuses a net charge that the sum cannot take.
 Anything with these serves as an interaction.
 """
@@ -12,8 +12,9 @@ from functools import cached_property
 
 import numpy as np
 
+from electrode.physics.dense_sums import LatticeSum, OpenSum
 from electrode.physics.electrostatics import Coulomb, coulomb
-from electrode.physics.ewald import ewald, ewald_matrix
+from electrode.physics.ewald import ewald
 from electrode.units import COULOMB
 
 _NEUTRAL = 1e-8  # [e]
@@ -49,7 +50,7 @@ class Planar:
 
 @dataclass(frozen=True)
 class PlanarPairs:
-    """A planar interaction at fixed positions; the Coulomb matrix is computed once, when it is first needed."""
+    """A planar interaction at fixed positions; the matrix is computed once, when it is first needed."""
 
     space: Planar
     positions: np.ndarray
@@ -57,22 +58,26 @@ class PlanarPairs:
 
     @cached_property
     def coulomb(self) -> Coulomb:
-        """The matrix with its gradient."""
+        """The matrix with the gradient of each element, (N, N, 3)."""
         return coulomb(self.positions, self.space.cell, self.space.pbc, self.width)
 
-    @property
+    @cached_property
+    def _sum(self) -> OpenSum | LatticeSum:
+        periodic = bool(self.space.pbc[0])
+        return LatticeSum(self.positions, self.space.cell, self.width, planar=True) if periodic else OpenSum(self.positions, self.width)
+
+    @cached_property
     def matrix(self) -> np.ndarray:
         """A (N, N) [V/e]."""
-        return self.coulomb.value
+        return self._sum.matrix()
 
     def potentials(self, charges: np.ndarray) -> np.ndarray:
         """Return A q (N,) [V]."""
-        return self.coulomb.value @ _for_atoms(charges, len(self.positions))
+        return self.matrix @ _for_atoms(charges, len(self.positions))
 
     def forces(self, charges: np.ndarray) -> np.ndarray:
         """Return -d(q.A.q/2)/dR at fixed charges, (N, 3) [eV/A]."""
-        charges = _for_atoms(charges, len(self.positions))
-        return -self.coulomb.pull(np.outer(charges, charges))
+        return self._sum.forces(_for_atoms(charges, len(self.positions)))
 
     def check(self, total: float) -> None:
         """Accept any net charge [e]."""
@@ -94,6 +99,11 @@ class Bulk:
     background: bool = False
 
     @property
+    def pbc(self) -> tuple[bool, bool, bool]:
+        """All True: images are summed along the normal too, and their field is removed for a slab."""
+        return (True, True, True)
+
+    @property
     def normal(self) -> np.ndarray:
         """Unit vector along a x b."""
         return _normal(self.cell)
@@ -112,23 +122,32 @@ class BulkPairs:
     width: np.ndarray
 
     @cached_property
+    def _sum(self) -> LatticeSum:
+        return LatticeSum(self.positions, self.space.cell, self.width)
+
+    @cached_property
+    def _axis(self) -> np.ndarray:
+        """Vector d (3,) with which (q.R.d)^2/2 is the energy of a slab's dipole; 0 of a crystal."""
+        return np.sqrt(4.0 * np.pi * COULOMB / self._sum.volume) * self.space.normal * float(self.space.slab)
+
+    @cached_property
     def matrix(self) -> np.ndarray:
-        """A (N, N) [V/e]."""
-        return ewald_matrix(self.positions, self.space.cell, self.width, slab=self.space.slab)
+        """A (N, N) [V/e]; of a slab, for charges that are neutral together."""
+        height = self.positions @ self._axis
+        return self._sum.matrix() + np.outer(height, height)
 
     def potentials(self, charges: np.ndarray) -> np.ndarray:
         """Return A q (N,) [V]."""
         charges = _for_atoms(charges, len(self.positions))
         if "matrix" in self.__dict__:
             return self.matrix @ charges
-        height = self.positions @ self.space.normal if self.space.slab else np.zeros(len(charges))
-        dipole = 4.0 * np.pi * COULOMB / abs(np.linalg.det(self.space.cell)) * (charges @ height) * height
-        return ewald(self.positions, self.space.cell, charges, self.width).potentials + dipole
+        height = self.positions @ self._axis
+        return ewald(self.positions, self.space.cell, charges, self.width).potentials + charges @ height * height
 
     def forces(self, charges: np.ndarray) -> np.ndarray:
         """Return -d(q.A.q/2)/dR at fixed charges, (N, 3) [eV/A]."""
         charges = _for_atoms(charges, len(self.positions))
-        return ewald(self.positions, self.space.cell, charges, self.width, slab=self.space.slab).forces
+        return self._sum.forces(charges) - np.outer(charges @ self.positions @ self._axis * charges, self._axis)
 
     def check(self, total: float) -> None:
         """Raise ValueError for a net charge [e] that nothing neutralises."""

@@ -6,10 +6,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from electrode.physics.charges import ChargeModel
-from electrode.physics.eeq_parameters import CHI, ETA, KAPPA, WIDTH
+from electrode.physics.charge_model import ChargeModel
+from electrode.physics.coordination import Coordination, below_eight
+from electrode.physics.eeq_parameters import CHI, ETA, KAPPA, RADIUS, WIDTH
 from electrode.physics.elements import ELECTRONEGATIVITY, HARDNESS
 from electrode.physics.elements import SYMBOLS as UFF_SYMBOLS
+from electrode.physics.slater import Slater, slater_own, slater_width
+from electrode.physics.slater_parameters import SHELL, ZETA
 from electrode.units import BOHR, COULOMB, HARTREE
 
 
@@ -24,6 +27,8 @@ class ParameterSet:
     hardness : (Z+1,) [V/e], beside the own interaction of the Gaussian
     width : (Z+1,) [A], of the Gaussian
     coordination : (Z+1,) kappa [V], subtracted from the electronegativity as kappa sqrt(coordination number); or None
+    radius : (Z+1,) [A], with which atoms are counted; or None
+    shell : (Z+1,) principal quantum number of Slater charges, whose rms extent along an axis the width is; None for Gaussians
     """
 
     name: str
@@ -33,6 +38,8 @@ class ParameterSet:
     hardness: np.ndarray
     width: np.ndarray
     coordination: np.ndarray | None = None
+    radius: np.ndarray | None = None
+    shell: np.ndarray | None = None
 
     def replace(self, **changes) -> ParameterSet:
         """Return a copy with other values; change the name with them."""
@@ -41,35 +48,34 @@ class ParameterSet:
     def model(self, numbers: np.ndarray, interaction, *, coordination: np.ndarray | None = None) -> ChargeModel:
         """Return the model of atoms with atomic numbers (N,).
 
-        Forces of that model are taken at fixed coordination numbers; `eeq.eeq` differentiates them too.
-
         Parameters
         ----------
         numbers : (N,) int
-        interaction : see `charge_interactions`
-        coordination : (N,) coordination numbers, where the set depends on them (`eeq.eeq(...).coordination`)
+        interaction : see `charge_interactions`; its `cell` and `pbc` say where neighbours are
+        coordination : (N,) coordination numbers to hold, where the set depends on them; None to count them at each set of
+            positions, and to differentiate them
 
         Raises
         ------
         ValueError
-            for elements without parameters, and coordination numbers missing or not used.
+            for elements without parameters, and coordination numbers that are not used.
         """
         numbers = np.asarray(numbers, int)
-        missing = sorted({int(z) for z in numbers if not 0 < z < len(self.width) or np.isnan(self.width[z] + self.electronegativity[z])})
-        if missing:
+        known = np.flatnonzero(~np.isnan(self.width + self.electronegativity))
+        if not np.isin(numbers, known).all():
+            missing = np.setdiff1d(numbers, known).tolist()
             raise ValueError(f"{self.name}: no parameters for Z = {missing}. Use another set, or add them with replace")
-        if (coordination is None) != (self.coordination is None):
-            expected = "no coordination numbers" if self.coordination is None else "the coordination numbers of the atoms"
-            raise ValueError(f"{self.name}: expected {expected}, got {'none' if coordination is None else 'some'}. See ParameterSet.model")
-        chi = self.electronegativity[numbers]
-        if coordination is not None:
-            chi = chi - self.coordination[numbers] * np.sqrt(_below_eight(np.asarray(coordination, float)))
-        return ChargeModel(chi, self.hardness[numbers], self.width[numbers], interaction)
-
-
-def _below_eight(counted: np.ndarray) -> np.ndarray:
-    """Return the coordination numbers of `eeq`, smoothly kept below 8."""
-    return np.logaddexp(0.0, 8.0) - np.logaddexp(0.0, 8.0 - counted)
+        if self.shell is not None:
+            interaction = Slater(interaction, self.shell[numbers])
+        model = ChargeModel(self.electronegativity[numbers], self.hardness[numbers], self.width[numbers], interaction)
+        if self.coordination is None:
+            if coordination is not None:
+                raise ValueError(f"{self.name}: expected no coordination numbers, got some. Leave them out")
+            return model
+        kappa = self.coordination[numbers]
+        if coordination is None:
+            return model.replace(environment=Coordination(kappa, self.radius[numbers], interaction.cell, interaction.pbc))
+        return model.replace(electronegativity=model.electronegativity - kappa * np.sqrt(below_eight(np.asarray(coordination, float))))
 
 
 def _by_number(values: np.ndarray) -> np.ndarray:
@@ -87,6 +93,14 @@ QEQ = ParameterSet(
     hardness=_by_number(np.zeros(len(UFF_SYMBOLS) - 1)),
     width=_by_number(COULOMB / (np.sqrt(np.pi) * HARDNESS[1:])),
 )
+# the same with Slater's charges, as published; their own interaction is taken off the hardness, which is J - 5 k_e zeta/8 in the first shell
+_SLATER_WIDTH = slater_width(ZETA, SHELL)
+QEQ_SLATER = QEQ.replace(
+    name="QEq with Slater charges",
+    hardness=_by_number(HARDNESS[1:] - slater_own(_SLATER_WIDTH, SHELL)),
+    width=_by_number(_SLATER_WIDTH),
+    shell=_by_number(SHELL),
+)
 EEQ = ParameterSet(
     name="EEQ",
     citation="Caldeweyher et al., J. Chem. Phys. 150, 154122 (2019)",
@@ -95,4 +109,5 @@ EEQ = ParameterSet(
     hardness=_by_number(HARTREE * ETA),
     width=_by_number(BOHR * WIDTH / np.sqrt(2.0)),
     coordination=_by_number(HARTREE * KAPPA),
+    radius=_by_number(RADIUS),
 )

@@ -6,8 +6,8 @@ under the constraints, so that every atom that can move charge has the potential
 
     phi_i - E_n z_i = V_el + level   on an electrode,   mu_g + level in a group,   level elsewhere
 
-where `level` is 0 unless the total charge is held.  A is the Coulomb matrix of Gaussians, their own interaction
-included, plus the hardness on the diagonal.  At the minimum dOmega/dV_el = -Q_el and the forces are -dE/dR at fixed
+where `level` is 0 unless the total charge is held.  A is the Coulomb matrix of Gaussian or Slater charges, their own interaction
+included, plus the hardness on the diagonal; chi may depend on the positions (`coordination`).  At the minimum dOmega/dV_el = -Q_el and the forces are -dE/dR at fixed
 charges plus E_n q_i along the normal, which is -dOmega/dR.
 Sources: Rappe and Goddard 1991, https://doi.org/10.1021/j100161a070 (equilibration); Siepmann and Sprik 1995,
 https://doi.org/10.1063/1.469429, and Reed, Lanning and Madden 2007, https://doi.org/10.1063/1.2464084 (electrodes);
@@ -17,75 +17,17 @@ https://doi.org/10.1103/PhysRevLett.123.195501 (finite field); Scalfi et al. 202
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 
 from electrode.physics.charge_constraints import Constraints, Layout, layout
+from electrode.physics.charge_model import ChargeModel
 from electrode.physics.charge_solver import Factorised, Iterative
-from electrode.units import COULOMB
 
 _METHODS = ("factorised", "iterative", "matrix-free")
 _FACTORISED_UP_TO, _MATRIX_UP_TO = 4000, 16000  # charges
-
-
-@dataclass(frozen=True)
-class ChargeModel:
-    """What the charges of N atoms obey, whatever their positions.
-
-    Parameters
-    ----------
-    electronegativity : chi (N,) [V], 0 for an ideal metal
-    hardness : (N,) [V/e], added to the own interaction k_e/(sqrt(pi) width) of the Gaussians
-    width : (N,) [A], 0 for a point
-    interaction : `charge_interactions.Planar` (slab, open) or `Bulk`
-
-    Raises
-    ------
-    ValueError
-        for arrays of different lengths, values that are not finite, or an unknown interaction.
-    """
-
-    electronegativity: np.ndarray
-    hardness: np.ndarray
-    width: np.ndarray
-    interaction: object
-
-    def __post_init__(self):
-        n = np.size(self.electronegativity)
-        for name in ("electronegativity", "hardness", "width"):
-            value = np.array(getattr(self, name), float)
-            if value.shape != (n,) or not np.isfinite(value).all():
-                raise ValueError(f"ChargeModel.{name}: expected {n} finite numbers, one for each atom, got {getattr(self, name)}")
-            if name == "width" and value.min(initial=0.0) < 0.0:
-                raise ValueError(f"ChargeModel.width: expected lengths [A], 0 for a point, got {value.min():g}")
-            value.setflags(write=False)
-            object.__setattr__(self, name, value)
-        if not (hasattr(self.interaction, "at") and hasattr(self.interaction, "normal")):
-            raise ValueError(f"ChargeModel: unknown kernel {self.interaction!r}; expected charge_interactions.Planar, Bulk, or an object with `at` and `normal`")
-
-    @classmethod
-    def metal(cls, n: int, width: float, interaction) -> ChargeModel:
-        """Return the ideal metal of n Gaussians of one width [A]: no electronegativity and no hardness."""
-        return cls(np.zeros(n), np.zeros(n), np.full(n, float(width)), interaction)
-
-    def replace(self, **changes) -> ChargeModel:
-        """Return a copy with other values."""
-        return replace(self, **changes)
-
-    def with_thomas_fermi(self, atoms: np.ndarray, length: float, density: float) -> ChargeModel:
-        """Return a copy in which a metal screens over a length: hardness + 4 pi k_e l^2 d.
-
-        Parameters
-        ----------
-        atoms : indices or mask of the metal
-        length : l_TF [A];  density : d, atoms per volume [1/A^3]
-        """
-        hardness = self.hardness.copy()
-        hardness[atoms] += 4.0 * math.pi * COULOMB * length**2 * density
-        return self.replace(hardness=hardness)
 
 
 @dataclass(frozen=True)
@@ -124,8 +66,7 @@ class Charges:
     @cached_property
     def forces(self) -> np.ndarray:
         """Forces (N, 3) [eV/A], -dE/dR at fixed charges and the field's; the charges are stationary, so also -dOmega/dR."""
-        field = self.constraints.field * self.model.interaction.normal
-        return self.system.pairs.forces(self.charges) + np.outer(self.charges, field)
+        return self.system.pairs.forces(self.charges) + self._outside(self.charges)
 
     @cached_property
     def capacitance(self) -> np.ndarray:
@@ -144,17 +85,22 @@ class Charges:
         With x = K w it is -d(x.A.q)/dR at fixed x and q, plus E_n x_i along the normal.
         """
         x, forces = self.system.respond(weight), self.system.pairs.forces
-        field = self.constraints.field * self.model.interaction.normal
-        return 0.5 * (forces(self.charges + x) - forces(self.charges - x)) + np.outer(x, field)
+        return 0.5 * (forces(self.charges + x) - forces(self.charges - x)) + self._outside(x)
+
+    def _outside(self, charges: np.ndarray) -> np.ndarray:
+        """Return the forces (N, 3) of the field and of the environment on charges."""
+        out = np.outer(charges, self.constraints.field * self.model.interaction.normal)
+        return out if self.system.surroundings is None else out + self.system.surroundings.forces(charges)
 
 
 @dataclass(frozen=True)
 class System:
-    """The linear problem of one set of positions: interaction, constraints as arrays and solver."""
+    """The linear problem of one set of positions: interaction, constraints as arrays, solver, and the environment there."""
 
     pairs: object
     layout: Layout
     solver: Factorised | Iterative
+    surroundings: object | None = None
 
     def respond(self, drive: np.ndarray) -> np.ndarray:
         """Return K d (N,), the charges that a potential d (N,) [V] on the atoms adds; 0 on frozen atoms."""
@@ -175,7 +121,8 @@ def equilibrate_charges(
     constraints : what is held; by default a neutral system
     method : "factorised" (Cholesky), "iterative" (conjugate gradients with the matrix) or "matrix-free" (the same with
         sums over all pairs in place of products); None takes the first up to 4000 free charges, where the matrix costs
-        more than its factors, the second up to 16000 atoms, whose matrix takes 2 GB, and the third beyond
+        more than its factors, the second up to 16000 atoms, whose matrix takes 2 GB, and the third beyond; in a bulk or slab
+        `moving_charges.MovingCharges` is faster from a few tens of atoms, to a stated accuracy
     guess : (N,) [e], charges of a neighbouring configuration from which iterations start; a factorisation needs none
 
     Raises
@@ -200,7 +147,8 @@ def equilibrate_charges(
 
 def factorised(model: ChargeModel, pairs, at: Layout) -> Factorised:
     """Return the factorised problem of the free charges."""
-    return Factorised(pairs.matrix[np.ix_(at.free, at.free)] + np.diag(model.hardness[at.free]), at.rows)
+    matrix = pairs.matrix if len(at.free) == len(model.width) else pairs.matrix[np.ix_(at.free, at.free)]
+    return Factorised(matrix, at.rows, model.hardness[at.free])
 
 
 def _iterative(model: ChargeModel, pairs, at: Layout, matrix_free: bool) -> Iterative:
@@ -210,22 +158,24 @@ def _iterative(model: ChargeModel, pairs, at: Layout, matrix_free: bool) -> Iter
         full[at.free] = q
         return (pairs.potentials(full) if matrix_free else pairs.matrix @ full)[at.free] + model.hardness[at.free] * q
 
-    width = model.width[at.free]
-    own = COULOMB / (math.sqrt(math.pi) * np.where(width > 0.0, width, np.inf)) + model.hardness[at.free]
-    return Iterative(product, np.where(own > 0.0, own, 1.0), at.rows)
+    inverse = 1.0 / model.diagonal[at.free]
+    return Iterative(product, lambda residual: inverse * residual, at.rows)
 
 
 def solved(model: ChargeModel, positions: np.ndarray, constraints: Constraints, system: System, guess: np.ndarray | None = None) -> Charges:
     """Solve the linear problem and return what follows from the charges."""
-    at, pairs = system.layout, system.pairs
+    at, pairs, chi = system.layout, system.pairs, model.electronegativity
+    if model.environment is not None:
+        system = replace(system, surroundings=model.environment.at(positions))
+        chi = chi + system.surroundings.values
     outside = constraints.field * (positions @ model.interaction.normal)
     near = pairs.potentials(at.charges) if at.charges.any() else np.zeros(len(outside))
-    drive = (at.wanted + outside - model.electronegativity - near)[at.free]
+    drive = (at.wanted + outside - chi - near)[at.free]
     q = at.charges.copy()
     q[at.free], multipliers = system.solver.solve(drive, at.targets, None if guess is None else np.asarray(guess, float)[at.free])
     pairs.check(float(q.sum()))
-    potentials = model.electronegativity + model.hardness * q + pairs.potentials(q)
-    energy = float(0.5 * q @ (model.electronegativity + potentials))
+    potentials = chi + model.hardness * q + pairs.potentials(q)
+    energy = float(0.5 * q @ (chi + potentials))
     total_held = len(multipliers) > len(at.groups)
     level = float(multipliers[-1]) if total_held else 0.0
     return Charges(

@@ -16,8 +16,12 @@ https://doi.org/10.1098/rspa.1963.0114
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from scipy.special import erfc, expit
+
+from electrode.units import COULOMB, EPSILON_0, UC_PER_CM2
 
 _TOP_SHARPNESS = 4.0  # [1/A]
 _REACH = 0.4  # of an electrode's atom, in widths of its Gaussian
@@ -95,3 +99,21 @@ class Layer:
 
     def _to_heights(self, per_x):
         return per_x - per_x.sum() * self.rise
+
+
+def layer_of(positions, cell, pbc, sigma, electrode, double_layer_capacitance: float, permittivity: float) -> Layer:
+    """Return the layer beside one system; in open space there is none, and its potentials and screening are zero.
+
+    Parameters
+    ----------
+    positions : (N, 3) [A];  cell : (3, 3) [A], the electrolyte is on the side of c;  pbc : (3,) bool
+    sigma : (N,) [A];  electrode : (N,) bool, at least one
+    double_layer_capacitance : [uF/cm^2];  permittivity : eps
+    """
+    slab = bool(pbc[0])
+    cross = np.cross(cell[0], cell[1]) if slab else np.array([0.0, 0.0, 1.0])
+    cross = -cross if slab and cross @ cell[2] < 0.0 else cross
+    area = float(np.linalg.norm(cross))
+    slope = 2.0 * math.pi * COULOMB / area if slab else 0.0
+    thickness = permittivity * EPSILON_0 * UC_PER_CM2 / double_layer_capacitance
+    return Layer(positions @ cross / area, sigma, electrode, cross / area, slope, permittivity, thickness)

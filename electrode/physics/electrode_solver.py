@@ -18,7 +18,7 @@ class ElectrodeSolver:
 
     Nothing among the electrodes is computed twice with `Planar`: a solve costs the block A_em and that of the electrolyte
     (`charge_blocks`).  With `Bulk` it costs three Ewald sums, for the electrolyte's potential, the potentials of all and,
-    once they are read, the forces.
+    once they are read, the forces.  `constant_potential` does the same on a mesh, for dynamics and for more than some hundred atoms.
 
     Parameters
     ----------

@@ -37,12 +37,12 @@ from dataclasses import dataclass
 import numpy as np
 from ase.data import covalent_radii
 
-from electrode.physics.countercharge import Layer
+from electrode.physics.countercharge import Layer, layer_of
 from electrode.physics.elements import ELECTRONEGATIVITY, HARDNESS, check_elements
 from electrode.physics.electrostatics import Coulomb, coulomb
 from electrode.physics.neighbours import neighbour_list
 from electrode.physics.pair import Bonds, bond_length, decay
-from electrode.units import COULOMB, EPSILON_0, UC_PER_CM2, capacitance_per_cell
+from electrode.units import capacitance_per_cell
 
 _METAL_CONDUCTANCE = 1000.0  # [e/V]
 _BOND_CONDUCTANCE = 1.0  # [e/V]
@@ -200,14 +200,8 @@ def equilibrate(
     bonds = Bonds.of(positions, neighbour_list(positions, cell, pbc, cutoff)) if bonds is None else bonds
     sigma = covalent_radii[numbers]
     matrix = coulomb(positions, cell, pbc, sigma, second=second).stiffened(np.where(electrode, 0.0, HARDNESS[numbers]))
-    slab = bool(pbc[0])
-    cross = np.cross(cell[0], cell[1]) if slab else np.array([0.0, 0.0, 1.0])
-    cross = -cross if slab and cross @ cell[2] < 0.0 else cross  # the electrolyte is on the side of c
-    area = float(np.linalg.norm(cross))
-    slope = 2.0 * math.pi * COULOMB / area if slab else 0.0
-    thickness = permittivity * EPSILON_0 * UC_PER_CM2 / double_layer_capacitance
-    layer = Layer(positions @ cross / area, sigma, holders, cross / area, slope, permittivity, thickness)
-    series = 1.0 / capacitance_per_cell(double_layer_capacitance, area) if slab else 0.0
+    layer = layer_of(positions, cell, pbc, sigma, holders, double_layer_capacitance, permittivity)
+    series = 1.0 / capacitance_per_cell(double_layer_capacitance, float(np.linalg.norm(np.cross(cell[0], cell[1])))) if pbc[0] else 0.0
     even = holders / holders.sum()
     formal = np.zeros(len(numbers)) if formal_charges is None else np.asarray(formal_charges, float)
     chi = np.array([ELECTRONEGATIVITY[numbers], layer.field])

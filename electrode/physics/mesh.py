@@ -26,7 +26,8 @@ import math
 import numpy as np
 from scipy import fft
 
-from electrode.physics._splines import Settings, choose, damping, gather, near_pairs, spline_weights, spread, volume_of
+from electrode.physics._mesh_kernels import fold, gather_gradients, padded, spline_weights, spread, unfold
+from electrode.physics._splines import Settings, choose, damping, near_pairs, volume_of
 from electrode.physics.electrostatics import coulomb
 from electrode.physics.ewald import Ewald, ewald
 from electrode.physics.neighbours import NeighbourList, neighbour_list
@@ -101,10 +102,11 @@ class Mesh:
         if not self.pbc[2]:
             self._add_slab(positions @ self.normal, q, phi, slopes)
         phi, slopes = COULOMB * phi, COULOMB * slopes
-        weights, bends, points = self._splines(positions)
-        field = fft.irfftn(self._transform(q, weights, points) * self._influence, self.settings.grid, norm="forward", overwrite_x=True)
-        steps = np.zeros((len(q), 3))
-        gather(field, weights, bends, points, phi, steps)
+        weights, bends, start = self._splines(positions)
+        field, steps = padded(self.settings.grid), np.zeros((len(q), 3))
+        field[:, :, : self.settings.grid[2]] = fft.irfftn(self._transform(q, weights, start) * self._influence, self.settings.grid, norm="forward", overwrite_x=True)
+        unfold(field)
+        gather_gradients(field, weights, bends, start, self.settings.order, phi, steps)
         forces = -q[:, None] * (slopes + (steps * self.settings.grid) @ self._inverse.T)
         return Ewald(0.5 * float(q @ phi), phi, forces - forces.mean(axis=0) if self.remove_net_force else forces)
 
@@ -122,8 +124,8 @@ class Mesh:
             raise ValueError("Mesh.strain: expected pbc (True, True, True); got a slab, whose energy has no derivative in its height. Drop the stress")
         positions, q, sigma = self._checked(positions, charges, sigma, countercharge)
         near, alpha = self._near(positions, q, sigma, None)[2], self.settings.alpha
-        weights, _, points = self._splines(positions)
-        energies = self._influence * np.abs(self._transform(q, weights, points)) ** 2
+        weights, _, start = self._splines(positions)
+        energies = self._influence * np.abs(self._transform(q, weights, start)) ** 2
         energies[:, :, 0] *= 0.5
         waves = self._waves()[0]
         square = sum(k * k for k in waves)
@@ -137,7 +139,7 @@ class Mesh:
         q = np.ascontiguousarray(charges, float)
         if len(q) == 0:
             raise ValueError("Mesh: expected at least one atom, got none. Check the structure")
-        _check_countercharge(q, self.pbc, countercharge)
+        check_countercharge(q, self.pbc, countercharge)
         positions, sigma = np.ascontiguousarray(positions, float), np.zeros(len(q)) if sigma is None else np.ascontiguousarray(sigma, float)
         if positions.shape != (len(q), 3) or sigma.shape != q.shape:
             raise ValueError(f"Mesh: expected positions {(len(q), 3)} and sigma {q.shape}; got {positions.shape} and {sigma.shape}. Pass one row an atom")
@@ -154,10 +156,10 @@ class Mesh:
     def _splines(self, positions):
         return spline_weights(positions @ self._inverse, np.array(self.settings.grid), self.settings.order)
 
-    def _transform(self, q, weights, points):
-        mesh = np.zeros(self.settings.grid)
-        spread(q, weights, points, mesh)
-        return fft.rfftn(mesh, overwrite_x=True)
+    def _transform(self, q, weights, start):
+        mesh = padded(self.settings.grid)
+        spread(q, np.arange(len(q)), weights, start, self.settings.order, mesh)
+        return fft.rfftn(fold(mesh), overwrite_x=True)
 
     def _near(self, positions, q, sigma, neighbours):
         """Return potentials and gradients of the near part and its strain derivative, over k_e."""
@@ -225,7 +227,7 @@ def electrostatics_of(
     positions, q, pbc = np.asarray(positions, float), np.asarray(charges, float), tuple(bool(p) for p in pbc)
     if len(q) == 0 or pbc not in DENSE or method not in (None, "dense", "mesh"):
         raise ValueError(f"electrostatics_of: expected atoms, pbc of {list(DENSE)} and method 'dense', 'mesh' or None; got {len(q)} atoms, {pbc}, {method!r}. Change it")
-    _check_countercharge(q, pbc, countercharge)
+    check_countercharge(q, pbc, countercharge)
     if method == "mesh" or method is None and len(q) > DENSE[pbc]:
         cell = np.asarray(cell, float) if pbc[2] else slab_cell(positions, cell, q, accuracy)
         return Mesh(cell, pbc, choose(cell, q, sigma, accuracy)).evaluate(positions, q, sigma, countercharge=countercharge)
@@ -236,7 +238,7 @@ def electrostatics_of(
     return Ewald(0.5 * float(q @ phi), phi, -matrix.pull(np.outer(q, q)))
 
 
-def _check_countercharge(q, pbc, countercharge) -> None:
+def check_countercharge(q, pbc, countercharge) -> None:
     asked = "background" if pbc[2] else "none"
     if countercharge not in (None, asked) or (countercharge is None and abs(q.sum()) > _NEUTRAL):
         raise ValueError(f"expected countercharge={asked!r} for the net charge {q.sum():.3g} e with pbc {pbc}, got {countercharge!r}. State it, or neutralise the charges")

@@ -235,8 +235,8 @@ def test_parameter_sets_carry_their_source():
     assert "1991" in QEQ.citation and QEQ.doi.startswith("10.") and QEQ.replace(name="mine").doi == QEQ.doi
     with pytest.raises(ValueError, match="no parameters for Z"):
         QEQ.model([92], Planar.open())
-    with pytest.raises(ValueError, match="coordination numbers of the atoms"):
-        EEQ.model(numbers, Planar.open())
+    with pytest.raises(ValueError, match="expected no coordination numbers"):
+        QEQ.model(numbers, Planar.open(), coordination=published.coordination)
 
 
 def refuse(match, **changes):

@@ -1,0 +1,1 @@
+"""Drivers of other packages; each runs alone, in the Python that has that package: `python FILE SYSTEM.npz OPTIONS.json`."""
