@@ -1,11 +1,11 @@
 """Bad inputs, row by row: what is refused (R), warned of (W) or handled, through the entry points that users call.
 
-Rows 1 to 13 and 16 are frames in a file.  Row 14 (VASPsol's FERMI_SHIFT of zero or absent for a charged slab) and the first
-half of row 15 (VASPsol++ with NSW = 0) concern the output files of a code: no reader of such files exists yet, so they cannot
-occur; what reaches a record is the consequence, a chemical potential that misses its target, which row 15 shows.
+Rows 1 to 13 and 16 are frames in a file; rows 14 and 15 are outputs of VASPsol and VASPsol++, and the frames they leave.
 """
 
 import io
+from contextlib import nullcontext
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,8 +16,10 @@ from toys import ChargeToy, one_atom
 from electrode import ElectrodeCalculator
 from electrode.data.files import read_frames
 from electrode.data.problems import DataError
+from electrode.data.readers.registry import read
 
 MU_NEUTRAL, HARDNESS, ELECTRONS = -5.3, 1.7, 133.0
+OUTPUTS = Path(__file__).parent / "data/outputs"
 
 
 def frame(n=0.23, remove=(), **changes):
@@ -140,6 +142,24 @@ def test_row_12_is_a_warning_for_a_single_charge(tmp_path):
     write(tmp_path / "a.xyz", frame(eir_countercharge="uniform"), format="extxyz")
     with pytest.warns(UserWarning, match="uniform background"):
         assert len(read_frames(tmp_path / "a.xyz")) == 1
+
+
+@pytest.mark.parametrize("content", [None, " FERMI_SHIFT =   0.000000000000000E+000\n   1 F= -.14656248E+02 E0= -.14652248E+02\n"])
+def test_row_14_a_charged_slab_in_vaspsol_without_its_shift(tmp_path, content):
+    (tmp_path / "OUTCAR").write_bytes((OUTPUTS / "vaspsol/OUTCAR").read_bytes())
+    if content is not None:
+        (tmp_path / "vasp.out").write_text(content)
+    with pytest.raises(DataError, match="n = 0.05.*without a FERMI_SHIFT that is not zero.*Do: pass stdout="), pytest.warns(UserWarning, match="vasp.out") if content else nullcontext():
+        read(tmp_path / "OUTCAR")
+
+
+def test_row_15_a_target_that_vaspsolpp_never_went_for(tmp_path):
+    text = (OUTPUTS / "vaspsolpp/OUTCAR").read_text()
+    (tmp_path / "OUTCAR").write_text(text.replace("NSW    =      5", "NSW    =      0"))
+    with pytest.warns(UserWarning) as caught:
+        assert read(tmp_path / "OUTCAR")[0].mu == -5.3
+    said = " ".join(str(w.message) for w in caught)
+    assert "EFERMI_ref = -4.6 with NSW = 0" in said and "eir_mu = -5.3 eV misses its target -4.6" in said
 
 
 def test_row_15_an_electron_number_that_was_never_updated(tmp_path):

@@ -16,6 +16,11 @@ VERBS = {  # each is a module of this package with HELP, EXAMPLE, add_arguments(
     "neb": "barriers between two states at the potentials you name",
     "evaluate": "errors of a model on labelled frames",
     "train": "train a scheme on labelled frames",
+    "convert": "convert outputs of codes and data of other programs to the record and back",
+    "split": "divide labelled frames into train, validation and test",
+    "electrify": "make a neutral model aware of charge and potential with a few charged frames",
+    "check-data": "say what frames hold, what is wrong with them and what was assumed",
+    "doctor": "say whether grand-canonical calculations are sound",
     "schemes": "list the published schemes",
     "info": "show what a stored model is and where it may be trusted",
     "relax": "relax a structure at a potential or charge",
@@ -54,7 +59,7 @@ def _run(argv: list[str]) -> int:
     verb = argv[0]
     if verb not in VERBS:
         raise UsageError(f"unknown verb {verb!r}: expected one of {', '.join(VERBS)}{did_you_mean(verb, VERBS)}")
-    module = import_module(f"electrode.cli.{verb}")
+    module = import_module(f"electrode.cli.{verb.replace('-', '_')}")
     parser = Parser(verb, f"{VERBS[verb]}\n\n{module.NOTES}", module.EXAMPLE)
     module.add_arguments(parser)
     return module.run(parser.parse(argv[1:]))

@@ -86,19 +86,36 @@ def read_structure(path: str):
     return atoms
 
 
-def read_data(arguments) -> list:
-    """Return the labelled frames of all data files, in order; raises what `data.files.read_frames` raises."""
-    import yaml
-
+def read_data(arguments) -> Sequence:
+    """Return the labelled frames of all data files, in order, or of the folder of a data set; raises what their readers raise."""
+    from electrode.data.dataset import MappedDataset
     from electrode.data.files import read_frames
 
-    assume = {}
-    for pair in arguments.assume:
+    assume = assumed(arguments.assume)
+    if any(Path(path).is_dir() for path in arguments.data):
+        if len(arguments.data) > 1 or assume:
+            raise UsageError("the folder of a data set stands alone: expected one folder without --assume, or files")
+        return MappedDataset(arguments.data[0])
+    return [frame for path in arguments.data for frame in read_frames(path, assume=assume)]
+
+
+def assumed(pairs: Sequence[str]) -> dict:
+    """Return the words of --assume, KEY=VALUE, as key -> value.
+
+    Raises
+    ------
+    UsageError
+        if one is no such pair.
+    """
+    import yaml
+
+    out = {}
+    for pair in pairs:
         key, equals, value = pair.partition("=")
         if not (key and equals and value):
             raise UsageError(f"--assume: expected KEY=VALUE, got {pair!r}")
-        assume[key] = yaml.safe_load(value)
-    return [frame for path in arguments.data for frame in read_frames(path, assume=assume)]
+        out[key] = yaml.safe_load(value)
+    return out
 
 
 def table(heads: Sequence[str], rows: Sequence[Sequence]) -> str:

@@ -155,7 +155,7 @@ def _put(keys: dict, key: str, value, alias: str, where: str) -> None:
         keys[key] = value
     elif np.shape(old) != np.shape(value) or not np.allclose(old, value, rtol=0.0, atol=_TOLERANCE):
         sign = "; their signs are opposite" if np.shape(old) == np.shape(value) and np.allclose(old, np.negative(value), atol=_TOLERANCE) else ""
-        raise fault(where, f"{key} = {old} (given or from another alias) contradicts {alias!r}, which means {key} = {value}{sign}", f"drop {alias!r}, or correct it: charge is Q = -n, excess electrons are n")
+        raise fault(where, f"{key} = {old} (given or from another alias) contradicts {alias!r}, which means {key} = {value}{sign}", f"drop {alias!r}, or correct it: charge is Q = -n, excess electrons are n", "V13" if key == "eir_n_excess" else "")
 
 
 def _number(value, name: str, where: str):

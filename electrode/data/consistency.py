@@ -11,13 +11,18 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from electrode.data.problems import DataError, Problem
+from electrode.data.pairs import has_energy, has_forces, has_slope, near_steps, same_geometry
+from electrode.data.problems import Problem
 from electrode.data.record import ElectrifiedFrame
 
 TRAPEZOID_TOLERANCE = 0.15  # largest |dE/dn - mu| [eV]
+ENERGY_ERROR = 0.01  # of an energy difference, which a short step in n divides [eV]
 MONOTONIC_TOLERANCE = 0.02  # largest fall of mu with n [eV]
 SAME_CHARGE = 1e-6  # [e]
+LEAST_STEP = 1e-3  # of n between two frames whose energies give a slope [e]
 SAME_ENERGY = 1e-3  # [eV]
+NEAR = 0.03  # coordinates that differ less are nearly the same geometry [A]
+NEAR_CHARGE = 0.05  # least step of charge between two nearly equal geometries [e]
 LISTED = 5  # frames named in one message
 
 
@@ -46,7 +51,7 @@ class Slope:
 def check_set(frames: Iterable[ElectrifiedFrame]) -> list[Problem]:
     """Return what is wrong with the frames as a set."""
     frames = list(frames)
-    return [problem for rule in (_missing_charge, _kinds, _zeros, _uniform, _slopes, _duplicates) for problem in rule(frames)]
+    return [problem for rule in (_missing_charge, _kinds, _zeros, _uniform, _slopes, _near_slopes, _duplicates) for problem in rule(frames)]
 
 
 def slopes(frames: Iterable[ElectrifiedFrame]) -> list[Slope]:
@@ -55,36 +60,25 @@ def slopes(frames: Iterable[ElectrifiedFrame]) -> list[Slope]:
     Frames without energy, charge or mu are left out.
     """
     out = []
-    for group in _same_geometry(frames):
-        usable = sorted((f for f in group if _has_slope(f)), key=lambda f: f.n_excess)
+    for group in same_geometry(frames):
+        usable = sorted((f for f in group if has_slope(f)), key=lambda f: f.n_excess)
         for low, high in zip(usable, usable[1:]):
             dn = high.n_excess - low.n_excess
-            if dn > SAME_CHARGE:
+            if dn > LEAST_STEP:
                 rise = high.fixed_charge_energy - low.fixed_charge_energy
                 out.append(Slope(low, high, rise / dn, 0.5 * (low.mu + high.mu)))
     return out
 
 
-def _same_geometry(frames: Iterable[ElectrifiedFrame]) -> Iterator[list[ElectrifiedFrame]]:
-    groups: dict[tuple, list[ElectrifiedFrame]] = {}
-    for frame in frames:
-        at = (frame.method_id, frame.geometry_id, frame.countercharge_gap, tuple(np.ravel([0.0] * 3 if frame.efield is None else frame.efield)))
-        groups.setdefault(at, []).append(frame)
-    yield from groups.values()
-
-
-def _has_slope(frame: ElectrifiedFrame) -> bool:
-    try:
-        values = (frame.fixed_charge_energy, frame.n_excess, frame.mu)
-    except DataError:
-        return False
-    return None not in values and bool(np.isfinite(values).all())
+def tolerance(electrons: float) -> float:
+    """Return the largest |dE/dn - mu| over a step of so many electrons that is no mistake [eV]."""
+    return max(TRAPEZOID_TOLERANCE, ENERGY_ERROR / electrons)
 
 
 def _missing_charge(frames: list[ElectrifiedFrame]) -> Iterator[Problem]:
     without = [f for f in frames if f.n_excess is None]
     if 0 < len(without) < len(frames):
-        yield Problem("error", _names(without), f"eir_n_excess is missing on {len(without)} of {len(frames)} frames", "give every frame its excess electrons; 0 is a value")
+        yield Problem("error", _names(without), f"eir_n_excess is missing on {len(without)} of {len(frames)} frames", "give every frame its excess electrons; 0 is a value", "V16")
 
 
 def _kinds(frames: list[ElectrifiedFrame]) -> Iterator[Problem]:
@@ -96,7 +90,7 @@ def _kinds(frames: list[ElectrifiedFrame]) -> Iterator[Problem]:
     kinds.pop(None, None)
     if set(kinds) - {"E or enthalpy without field", "enthalpy"} and len(kinds) > 1:
         counts = ", ".join(f"{kind}: {len(group)} frames ({_names(group)})" for kind, group in kinds.items())
-        yield Problem("error", _names(frames), f"eir_energy_kind: expected one kind in a set, got {counts}", "convert every frame with frame.canonical(), which gives the kind E")
+        yield Problem("error", _names(frames), f"eir_energy_kind: expected one kind in a set, got {counts}", "convert every frame with frame.canonical(), which gives the kind E", "V16")
 
 
 def _zeros(frames: list[ElectrifiedFrame]) -> Iterator[Problem]:
@@ -108,7 +102,7 @@ def _zeros(frames: list[ElectrifiedFrame]) -> Iterator[Problem]:
         for method, found in values.items():
             if len(found) > 1:
                 listed = ", ".join(map(str, sorted(found)))
-                yield Problem("error", _names([f for f in frames if f.method_id == method]), f"{key}: expected one value for the method {method!r}, got {listed}", f"correct {key} or give the frames two method ids")
+                yield Problem("error", _names([f for f in frames if f.method_id == method]), f"{key}: expected one value for the method {method!r}, got {listed}", f"correct {key} or give the frames two method ids", "V16")
 
 
 def _uniform(frames: list[ElectrifiedFrame]) -> Iterator[Problem]:
@@ -116,16 +110,16 @@ def _uniform(frames: list[ElectrifiedFrame]) -> Iterator[Problem]:
     for method in sorted({str(f.method_id) for f in uniform}):
         mine = [f for f in uniform if str(f.method_id) == method]
         if np.ptp([f.n_excess for f in mine]) > SAME_CHARGE:
-            yield Problem("error", _names(mine), f"uniform background charge with several charges in the method {method!r}: their energies have no common zero", "set eir_energy_kind to none (forces only), or use a counter-charge with a defined zero")
+            yield Problem("error", _names(mine), f"uniform background charge with several charges in the method {method!r}: their energies have no common zero", "set eir_energy_kind to none (forces only), or use a counter-charge with a defined zero", "V10")
 
 
 def _slopes(frames: list[ElectrifiedFrame]) -> Iterator[Problem]:
     for s in slopes(frames):
-        if abs(s.residual) > TRAPEZOID_TOLERANCE:
+        if abs(s.residual) > tolerance(s.high.n_excess - s.low.n_excess):
             what = f"dE/dn = {s.slope:.3f} eV between n = {s.low.n_excess:g} and {s.high.n_excess:g}, but eir_mu is {s.mean_mu:.3f} on average"
-            yield Problem("error", f"{s.low.where} and {s.high.where}", what + _guess(s), "check the kind of the energy, the sign of eir_n_excess and the zero of eir_mu")
+            yield Problem("error", f"{s.low.where} and {s.high.where}", what + _guess(s), "check the kind of the energy, the sign of eir_n_excess and the zero of eir_mu; where both signs of the difference occur, the energies are noisy (V23)", "V12")
         if s.high.mu < s.low.mu - MONOTONIC_TOLERANCE:
-            yield Problem("error", f"{s.low.where} and {s.high.where}", f"eir_mu falls from {s.low.mu:.3f} to {s.high.mu:.3f} eV as n rises from {s.low.n_excess:g} to {s.high.n_excess:g}; expected it to rise", "converge both frames, or check the sign of eir_n_excess")
+            yield Problem("error", f"{s.low.where} and {s.high.where}", f"eir_mu falls from {s.low.mu:.3f} to {s.high.mu:.3f} eV as n rises from {s.low.n_excess:g} to {s.high.n_excess:g}; expected it to rise", "converge both frames, or check the sign of eir_n_excess", "V29")
 
 
 def _guess(slope: Slope) -> str:
@@ -144,13 +138,23 @@ def _guess(slope: Slope) -> str:
     return ""
 
 
+def _near_slopes(frames: list[ElectrifiedFrame]) -> Iterator[Problem]:
+    """At nearly equal geometry the way between two frames is taken off by their forces."""
+    for step in near_steps([f for f in frames if has_slope(f) and has_forces(f)], NEAR):
+        if step.electrons >= NEAR_CHARGE:
+            slope = (step.rise - step.work) / step.electrons
+            if abs(slope - step.mean_mu) > tolerance(step.electrons):
+                what = f"dE/dn = {slope:.3f} eV between nearly equal geometries at n = {step.low.n_excess:g} and {step.high.n_excess:g}, but eir_mu is {step.mean_mu:.3f} on average"
+                yield Problem("error", f"{step.low.where} and {step.high.where}", what, "check the kind of the energy, the sign of eir_n_excess and the zero of eir_mu; where both signs of the difference occur, the energies are noisy (V23)", "V12")
+
+
 def _duplicates(frames: list[ElectrifiedFrame]) -> Iterator[Problem]:
-    for group in _same_geometry(frames):
-        usable = sorted((f for f in group if _has_slope(f)), key=lambda f: f.n_excess)
+    for group in same_geometry(frames):
+        usable = sorted((f for f in group if f.n_excess is not None and has_energy(f)), key=lambda f: f.n_excess)
         for a, b in zip(usable, usable[1:]):
             step = abs(a.fixed_charge_energy - b.fixed_charge_energy)
             if b.n_excess - a.n_excess <= SAME_CHARGE and step > SAME_ENERGY:
-                yield Problem("warning", f"{a.where} and {b.where}", f"equal geometry and charge, but energies differ by {step:.4f} eV", "keep one of the frames")
+                yield Problem("warning", f"{a.where} and {b.where}", f"equal geometry and charge, but energies differ by {step:.4f} eV", "keep one of the frames", "V14")
 
 
 def _names(frames: list[ElectrifiedFrame]) -> str:

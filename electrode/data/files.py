@@ -13,7 +13,6 @@ import os
 import re
 import zlib
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -22,8 +21,9 @@ from ase.constraints import FixAtoms
 from ase.io import read
 from ase.io.extxyz import key_val_dict_to_str
 
-from electrode.data.checks import check_frames, raise_on_errors
-from electrode.data.problems import DataError, Problem, fault, warn
+from electrode.data.checks import accept
+from electrode.data.known_sets import translate
+from electrode.data.problems import DataError, Problem, fault, raise_on_errors, warn
 from electrode.data.record import ElectrifiedFrame, build
 
 _PROPERTIES = re.compile(r"""Properties=["']?([^\s"']+)""")
@@ -46,24 +46,24 @@ def read_frames(path: str | Path, *, strict: bool = True, assume: Mapping | None
     DataError
         if the file is empty, cut short or malformed, an entry cannot be read, or, when strict, a rule is broken.
     """
-    path = Path(path)
+    return accept(parse_frames(Path(path), assume), strict)
+
+
+def parse_frames(path: Path, assume: Mapping | None = None) -> list[ElectrifiedFrame]:
+    """Read all frames of an extended XYZ file without checking the rules of the record; see `read_frames`."""
     frames, notes, unread = [], {}, []
-    for k, atoms in enumerate(_parse(_text(path), path.name)):
+    for k, atoms in enumerate(_parse(read_text(path), path.name)):
         try:
-            frame, assumed = build(atoms, f"{path.name} frame {k}", assume)
+            known, said = translate(atoms, f"{path.name} frame {k}")
+            frame, assumed = build(known, f"{path.name} frame {k}", assume)
         except DataError as error:
             unread.extend(error.problems)
             continue
         frames.append(frame)
-        for note in assumed:
+        for note in [*said, *assumed]:
             notes.setdefault(note, []).append(k)
     raise_on_errors(unread)
     warn(Problem("warning", path.name, f"{note}, in {len(k)} of {len(frames)} frames", f"check that {note}") for note, k in notes.items())
-    problems = check_frames(frames)
-    if strict:
-        raise_on_errors(problems)
-    else:
-        warn(replace(p, severity="warning") for p in problems)
     return frames
 
 
@@ -97,9 +97,10 @@ def write_frames(path: str | Path, frames: Sequence[ElectrifiedFrame], force: bo
     _write_atomically(path, text)
 
 
-def _text(path: Path) -> str:
+def read_text(path: Path, kind: str = "extended XYZ file") -> str:
+    """Return the text of a file, plain or `.gz`; refuse a folder, an empty file, a damaged one and bytes that are no text."""
     if path.is_dir():
-        raise fault(str(path), "expected a file, got a folder", "name one extended XYZ file")
+        raise fault(str(path), "expected a file, got a folder", f"name one {kind}")
     if not path.exists():
         raise FileNotFoundError(f"{path}: no such file. Check the name and the folder.")
     try:
@@ -111,7 +112,7 @@ def _text(path: Path) -> str:
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise fault(path.name, f"the compressed file is cut short or damaged ({error})", "fetch or write the file again") from error
     except UnicodeDecodeError as error:
-        raise fault(path.name, f"expected text, got bytes that are not UTF-8 ({error})", "name an extended XYZ file") from error
+        raise fault(path.name, f"expected text, got bytes that are not UTF-8 ({error})", f"name one {kind}") from error
     if not text.strip():
         raise fault(path.name, "the file is empty", "write or fetch it again")
     return text

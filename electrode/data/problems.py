@@ -20,12 +20,14 @@ class Problem:
     where : file and frame
     what : the key, what was expected, what was found
     mend : what to do about it
+    rule : name of the rule that is broken, see `rules.RULES`, or an empty string
     """
 
     severity: str
     where: str
     what: str
     mend: str
+    rule: str = ""
 
     def __str__(self):
         return f"{self.where}: {self.what}. Do: {self.mend}."
@@ -44,9 +46,9 @@ class DataError(ValueError):
         super().__init__(f"{len(self.problems)} error(s) in the data:\n" + _listing(self.problems))
 
 
-def fault(where: str, what: str, mend: str) -> DataError:
+def fault(where: str, what: str, mend: str, rule: str = "") -> DataError:
     """Return the `DataError` of a single error."""
-    return DataError([Problem("error", where, what, mend)])
+    return DataError([Problem("error", where, what, mend, rule)])
 
 
 def raise_on_errors(problems: Iterable[Problem]) -> None:

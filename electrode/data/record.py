@@ -17,9 +17,9 @@ from ase import Atoms
 
 from electrode.data.aliases import ALIAS_KEYS, expand, resolve
 from electrode.data.problems import fault
+from electrode.data.values import SHAPES, parse_value
 
 CONVERTIBLE_ZEROS = ("electrolyte", "vacuum_top", "vacuum_bottom")  # zeros of mu on which Phi = -mu/e
-_SHAPES = {"vector": (3,), "tensor": (9,), "rows": (-1, 3), "row_tensors": (-1, 9), "column": (-1,), "regions": (-1,)}
 
 
 def _key(key: str, kind: str):
@@ -189,7 +189,7 @@ class ElectrifiedFrame:
             value = getattr(self, row.name)
             if value is None:
                 continue
-            if _SHAPES.get(row.metadata["kind"], (0,))[0] == -1:
+            if SHAPES.get(row.metadata["kind"], (0,))[0] == -1:
                 atoms.set_array(row.metadata["key"], np.array(value))
             else:
                 atoms.info[row.metadata["key"]] = np.array(value) if isinstance(value, np.ndarray) else value
@@ -218,7 +218,7 @@ def build(atoms: Atoms, where: str, assume: Mapping | None) -> tuple[Electrified
     for row in COLUMNS:
         key, kind = row.metadata["key"], row.metadata["kind"]
         value = keys.get(key, found.get(key))
-        values[row.name] = None if value is None else _parse(value, kind, key, len(atoms), where)
+        values[row.name] = None if value is None else parse_value(value, kind, key, len(atoms), where)
     if values["n_excess"] is None and None not in (values["nelect"], values["nelect_neutral"]):
         values["n_excess"] = values["nelect"] - values["nelect_neutral"]
     consumed = ALIAS_KEYS | set(KEY_OF.values())
@@ -232,19 +232,3 @@ def _bare(atoms: Atoms, consumed) -> Atoms:
     for key in set(bare.arrays) & consumed:
         del bare.arrays[key]
     return bare
-
-
-def _parse(value, kind: str, key: str, n_atoms: int, where: str):
-    array = np.asarray(value)
-    type_of = array.dtype.kind
-    if kind in _SHAPES:
-        shape = tuple(n_atoms if k == -1 else k for k in _SHAPES[kind])
-        if type_of not in ("i" if kind == "regions" else "if") or array.shape != shape:
-            raise fault(where, f"{key}: expected numbers of shape {shape}, got {array.dtype} of shape {array.shape}", f"write {key} with that shape; a (N, 3, 3) tensor is (N, 9), a (3, 3) tensor 9 numbers")
-        out = array.astype(int if kind == "regions" else float)
-        out.setflags(write=False)
-        return out
-    wanted, expected = {"float": ("if", "a number"), "int": ("i", "an integer"), "flag": ("b", "T or F"), "word": ("U", "a word"), "label": ("Ui", "a name")}[kind]
-    if array.ndim or type_of not in wanted or (type_of == "U" and not str(value)):
-        raise fault(where, f"{key}: expected {expected}, got {value!r} ({type(value).__name__})", f"write {expected} without quotes around numbers; words start with a letter")
-    return {"float": float, "int": int, "flag": bool, "word": str, "label": int if type_of == "i" else str}[kind](array[()])

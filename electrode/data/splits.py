@@ -1,4 +1,8 @@
-"""Dividing frames into training, validation and test sets, a trajectory never across two of them."""
+"""Dividing frames into training, validation and test sets, a group of frames never across two of them.
+
+A group is a trajectory, a geometry, a composition, a system or a reaction; what a window of potential or charge, an element
+or a name holds can be left to the test alone (`HeldOut`).  Frames of one structure in two parts are found (`splits_leaks`).
+"""
 
 from __future__ import annotations
 
@@ -9,15 +13,14 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
-from scipy.spatial import cKDTree
 
-from electrode.data.problems import Problem, did_you_mean, fault, raise_on_errors
+from electrode.data.problems import Problem, did_you_mean, fault, raise_on_errors, warn
 from electrode.data.record import ElectrifiedFrame
+from electrode.data.splits_groups import GROUPS, WINDOWS, HeldOut, check_word, group_names
+from electrode.data.splits_leaks import NEAR, Leak, find_leaks
 
 PARTS = ("train", "validation", "test")
-GROUPS = ("trajectory", "positions")
-NEAR = 0.01  # frames whose atoms all lie closer than this are duplicates [A]
-_COORDINATES = 12  # coordinates that find candidates for duplicates
+LISTED = 5  # leaks named in one message
 
 
 @dataclass(frozen=True)
@@ -26,8 +29,9 @@ class Split:
 
     Parameters
     ----------
-    train, validation, test : names of trajectories, or of geometries when grouped by positions
-    group : "trajectory" or "positions"
+    train, validation, test : names of groups
+    group : what is named, one of `splits_groups.GROUPS`
+    held_out : frames that stand in the test whatever their group
 
     Raises
     ------
@@ -39,29 +43,70 @@ class Split:
     validation: tuple[str, ...]
     test: tuple[str, ...]
     group: str = "trajectory"
+    held_out: HeldOut | None = None
 
     def __post_init__(self):
         for part in PARTS:
             object.__setattr__(self, part, tuple(getattr(self, part)))
-        _check_word(self.group, GROUPS, "group")
-        names = [name for part in PARTS for name in getattr(self, part)]
-        twice = sorted({n for n in names if names.count(n) > 1}) if len(set(names)) < len(names) else []
+        check_word(self.group, GROUPS, "group")
+        seen, twice = set(), set()
+        for name in (name for part in PARTS for name in getattr(self, part)):
+            (twice if name in seen else seen).add(name)
         if twice:
-            raise fault("split", f"expected every name once, got {', '.join(twice[:5])} in two places", "keep each trajectory in one part")
+            raise fault("split", f"expected every name once, got {', '.join(sorted(twice)[:5])} in two places", "keep each trajectory in one part")
 
-    def select(self, frames: Sequence[ElectrifiedFrame], part: str) -> list[ElectrifiedFrame]:
-        """Return the frames of one part, in the order given.
+    def parts(self, frames: Sequence[ElectrifiedFrame]) -> list[str]:
+        """Return the part of each frame.
+
+        Raises
+        ------
+        DataError
+            if a frame stands in no part.
+        """
+        known = {name: p for p in PARTS for name in getattr(self, p)}
+        held = [self.held_out is not None and self.held_out.holds(f) for f in frames]
+        rest = [f for f, h in zip(frames, held) if not h]
+        names = iter(group_names(rest, self.group))
+        found = [("test", "") if h else (known.get(name := next(names)), name) for h in held]
+        raise_on_errors(Problem("error", f.where, f"{self.group} {n!r} stands in no part of the split{did_you_mean(n, known)}", "make the split from these frames") for f, (p, n) in zip(frames, found) if p is None)
+        return [part for part, _ in found]
+
+    def divide(self, frames: Sequence[ElectrifiedFrame], near: float = NEAR) -> dict[str, Sequence[ElectrifiedFrame]]:
+        """Return the frames of every part, in the order given, and warn of structures that stand in two parts.
+
+        Raises
+        ------
+        DataError
+            if a frame stands in no part.
+        """
+        parts = self.parts(frames)
+        leaks = self.leaks(frames, near, parts)
+        if leaks:
+            warn([Problem("warning", "split", leak_message(frames, leaks), "split again, frames of one structure in one part; the errors of the test are too small")])
+        take = getattr(frames, "take", lambda rows: [frames[k] for k in rows])
+        return {part: take([k for k, p in enumerate(parts) if p == part]) for part in PARTS}
+
+    def select(self, frames: Sequence[ElectrifiedFrame], part: str) -> Sequence[ElectrifiedFrame]:
+        """Return the frames of one part, in the order given, and warn as `divide` does.
 
         Raises
         ------
         DataError
             on an unknown part, or a frame that stands in no part.
         """
-        _check_word(part, PARTS, "part")
-        known = {name: p for p in PARTS for name in getattr(self, p)}
-        names = _group_names(frames, self.group)
-        raise_on_errors(Problem("error", f.where, f"{self.group} {n!r} stands in no part of the split{did_you_mean(n, known)}", "make the split from these frames") for f, n in zip(frames, names) if n not in known)
-        return [f for f, n in zip(frames, names) if known[n] == part]
+        check_word(part, PARTS, "part")
+        return self.divide(frames)[part]
+
+    def leaks(self, frames: Sequence[ElectrifiedFrame], near: float = NEAR, parts: Sequence[str] | None = None) -> list[Leak]:
+        """Return structures that stand in two parts; beside a held-out window only those of equal charge count for the test."""
+        parts = self.parts(frames) if parts is None else parts
+        if self.held_out is None or self.held_out.by not in WINDOWS:
+            return find_leaks(frames, parts, near=near)
+        rest = [k for k, p in enumerate(parts) if p != "test"]
+        inner = find_leaks([frames[k] for k in rest], [parts[k] for k in rest], near=near)
+        inner = [Leak(rest[i.first], rest[i.second], i.parts, i.distance) for i in inner]
+        outer = find_leaks(frames, parts, near=near, same_charge=True)
+        return [*inner, *(leak for leak in outer if "test" in leak.parts)]
 
     def to_json(self, path: str | Path, force: bool = False) -> None:
         """Write the split as JSON.
@@ -73,7 +118,10 @@ class Split:
         """
         if Path(path).exists() and not force:
             raise FileExistsError(f"{path} exists. Give another name, or force=True to replace it.")
-        Path(path).write_text(json.dumps(asdict(self), indent=1) + "\n", encoding="utf-8")
+        content = asdict(self)
+        if self.held_out is None:
+            del content["held_out"]
+        Path(path).write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 
     @classmethod
     def from_json(cls, path: str | Path) -> Split:
@@ -88,10 +136,14 @@ class Split:
             content = json.loads(Path(path).read_text(encoding="utf-8"))
         except json.JSONDecodeError as error:
             raise fault(str(path), f"not readable as JSON: {error}", "write the split again") from error
-        if not isinstance(content, dict) or not {*PARTS} <= {*content} <= {*PARTS, "group"}:
+        if not isinstance(content, dict) or not {*PARTS} <= {*content} <= {*PARTS, "group", "held_out"}:
             found = sorted(content) if isinstance(content, dict) else type(content).__name__
-            raise fault(str(path), f"expected the keys {', '.join(PARTS)} and group, got {found}", "write the split with Split.to_json")
-        return cls(**content)
+            raise fault(str(path), f"expected the keys {', '.join(PARTS)}, group and held_out, got {found}", "write the split with Split.to_json")
+        try:
+            held = content.pop("held_out", None)
+            return cls(**content, held_out=None if held is None else HeldOut(**held))
+        except TypeError as error:
+            raise fault(str(path), f"an entry has the wrong type ({error})", "write the split with Split.to_json") from error
 
 
 def split_by_trajectory(
@@ -102,8 +154,9 @@ def split_by_trajectory(
     stratify_by: str | None = "config_type",
     group: str = "trajectory",
     near: float = NEAR,
+    join: bool = False,
 ) -> Split:
-    """Divide frames so that no trajectory, and no geometry, stands in two parts.
+    """Divide frames so that no group, and no geometry, stands in two parts.
 
     Within each stratum the groups are shuffled; then each goes to the part that lags most behind its fraction.
 
@@ -113,84 +166,77 @@ def split_by_trajectory(
     fractions : shares of train, validation and test among the groups; they sum to 1
     seed : of the shuffle
     stratify_by : key of `frame.info`, or a field such as `system`, whose values all parts share; None for no strata
-    group : "trajectory", or "positions" to group frames of equal geometry that carry no trajectory
-    near : frames whose atoms all lie closer than this [A] count as duplicates
+    group : "trajectory", "positions" to group frames of equal geometry that carry no trajectory, or another of `GROUPS`
+    near : frames whose atoms all lie closer than this [A], up to translation and order, count as duplicates
+    join : keep groups that share a structure together, instead of refusing them
 
     Raises
     ------
     DataError
         if a frame has no trajectory, a part stays empty, or two parts hold nearly equal geometries.
     """
-    frames = list(frames)
-    shares = _check_fractions(fractions)
-    names = _group_names(frames, group)
+    shares = check_fractions(fractions)
+    names = group_names(frames, group)
+    bundles = _joined(frames, names, near) if join else {name: [name] for name in names}
     strata: dict[str, list[str]] = defaultdict(list)
     for name, frame in dict(zip(reversed(names), reversed(frames))).items():
-        strata[_stratum(frame, stratify_by)].append(name)
+        if name in bundles:
+            strata[_stratum(frame, stratify_by)].append(name)
     rng = np.random.default_rng(seed)
     order = [name for stratum in sorted(strata) for name in rng.permutation(sorted(strata[stratum])).tolist()]
     parts: tuple[list[str], ...] = ([], [], [])
-    for k, name in enumerate(order, start=1):
-        parts[int(np.argmax(shares * k - [len(p) for p in parts]))].append(name)
+    done = 0
+    for name in order:
+        done += len(bundles[name])
+        parts[int(np.argmax(shares * done - [len(p) for p in parts]))].extend(bundles[name])
     for part, chosen, share in zip(PARTS, parts, shares):
         if share > 0 and not chosen:
             raise fault("split", f"{part} stays empty: {len(order)} groups for the fractions {tuple(fractions)}", "give more trajectories or a fraction of 0")
     split = Split(*(sorted(p) for p in parts), group=group)
-    _refuse_duplicates(frames, names, split, near)
+    refuse_leaks(frames, split.leaks(frames, near))
     return split
 
 
-def _check_fractions(fractions) -> np.ndarray:
+def check_fractions(fractions: Sequence[float]) -> np.ndarray:
+    """Return three shares that sum to 1; refuse others."""
     shares = np.asarray(fractions, dtype=float)
     if shares.shape != (3,) or not (shares >= 0).all() or abs(shares.sum() - 1.0) > 1e-9:
         raise fault("split", f"fractions: expected three shares (train, validation, test) with sum 1, got {fractions}", "give for instance (0.8, 0.1, 0.1)")
     return shares
 
 
-def _check_word(word: str, words: tuple[str, ...], what: str) -> None:
-    if word not in words:
-        raise fault("split", f"{what}: expected one of {', '.join(words)}; got {word!r}{did_you_mean(word, words)}", f"correct {what}")
+def refuse_leaks(frames: Sequence[ElectrifiedFrame], leaks: Sequence[Leak]) -> None:
+    """Raise one error for all leaks."""
+    if leaks:
+        raise fault("split", leak_message(frames, leaks), "keep groups that share a structure together (join=True, --join), give the frames one trajectory name, or drop one")
 
 
-def _group_names(frames: Sequence[ElectrifiedFrame], group: str) -> list[str]:
-    _check_word(group, GROUPS, "group")
-    if group == "positions":
-        return [f.geometry_id for f in frames]
-    raise_on_errors(Problem("error", f.where, "trajectory is missing", "write trajectory, or split with group='positions'") for f in frames if f.trajectory is None)
-    return [str(f.trajectory) for f in frames]
+def leak_message(frames: Sequence[ElectrifiedFrame], leaks: Sequence[Leak]) -> str:
+    """Return a sentence that names the first leaks."""
+    named = [f"{frames[k.first].where} ({k.parts[0]}) and {frames[k.second].where} ({k.parts[1]}), {k.distance:.4f} A apart" for k in leaks[:LISTED]]
+    more = f", and {len(leaks) - LISTED} more" if len(leaks) > LISTED else ""
+    return f"nearly the same geometry in two parts: {'; '.join(named)}{more}"
+
+
+def _joined(frames: Sequence[ElectrifiedFrame], names: list[str], near: float) -> dict[str, list[str]]:
+    """Return the groups that share structures, each bundle under its first name in order."""
+    root = {name: name for name in sorted(set(names))}
+
+    def top(name: str) -> str:
+        while root[name] != name:
+            name = root[name]
+        return name
+
+    for leak in find_leaks(frames, names, near=near):
+        a, b = sorted(map(top, leak.parts))
+        root[b] = a
+    bundles = defaultdict(list)
+    for name in root:
+        bundles[top(name)].append(name)
+    return dict(bundles)
 
 
 def _stratum(frame: ElectrifiedFrame, key: str | None) -> str:
     if key is None:
         return ""
     return str(frame.info.get(key, getattr(frame, key, None)))
-
-
-def _refuse_duplicates(frames, names, split: Split, near: float) -> None:
-    part_of = {name: part for part in PARTS for name in getattr(split, part)}
-    problems = []
-    for a, b in _near_pairs(frames, near):
-        if part_of[names[a]] != part_of[names[b]]:
-            what = f"nearly the same geometry as {frames[b].where}, in {part_of[names[a]]} and in {part_of[names[b]]}"
-            problems.append(Problem("error", frames[a].where, what, "give both frames one trajectory name, or drop one"))
-    raise_on_errors(problems)
-
-
-def _near_pairs(frames, near: float) -> list[tuple[int, int]]:
-    """Pairs of frames of one composition and cell, no atom of which moved by more than `near` along an axis.
-
-    Images that differ by a lattice vector or an order of atoms are not recognised.
-    """
-    alike, pairs = defaultdict(list), []
-    for k, frame in enumerate(frames):
-        alike[frame.geometry.numbers.tobytes(), np.round(frame.geometry.cell.array, 2).tobytes()].append(k)
-    for members in alike.values():
-        flat = np.array([frames[k].geometry.positions.ravel() for k in members])
-        first = np.unique(flat, axis=0, return_index=True, return_inverse=True)
-        unique, where = first[0], [np.flatnonzero(first[2].ravel() == i) for i in range(len(first[0]))]
-        pairs += [(members[w[0]], members[j]) for w in where for j in w[1:]]
-        spread = np.argsort(-unique.std(axis=0))[:_COORDINATES]
-        for i, j in cKDTree(unique[:, spread]).query_pairs(near, p=np.inf):
-            if np.abs(unique[i] - unique[j]).max() <= near:
-                pairs += [(members[a], members[b]) for a in where[i] for b in where[j]]
-    return pairs

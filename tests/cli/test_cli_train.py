@@ -1,9 +1,13 @@
 """`electrode train` and what its model knows."""
 
+import csv
 import json
+import signal
 
 import ase.io
 import pytest
+
+from electrode.train.descent import Descent
 
 SHE = ["--reference", "SHE"]
 
@@ -56,3 +60,61 @@ def test_train_makes_a_committee(call, tmp_path):
     code, out, _ = call("info", "T")
     assert code == 0 and "scheme: committee" in out and "size: 2" in out
     assert call("evaluate", "@data.xyz", "--model", "T")[0] == 0
+
+
+def test_train_writes_its_course_and_draws_it(call, tmp_path):
+    code, _, err = train_small(call, tmp_path, "--log-file", "l.csv", "--plot", "curves.png")
+    assert code == 0, err
+    with (tmp_path / "l.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [r["epoch"] for r in rows] == ["1", "2"] and all(float(r["validation_forces"]) > 0 and float(r["training_loss"]) > 0 for r in rows)
+    assert (tmp_path / "curves.png").read_bytes().startswith(b"\x89PNG") and not (tmp_path / "T.checkpoint").exists()
+    code, _, err = call("train", "@data.xyz", "--scheme", "dual", "--output", "T2", "--config", "c.yaml", "--log-file", "l.csv")
+    assert code == 2 and "l.csv exists" in err and not (tmp_path / "T2").exists()
+
+
+def test_an_interrupted_training_goes_on(call, tmp_path, monkeypatch):
+    train_small(call, tmp_path)
+    whole = (tmp_path / "T" / "weights.safetensors").read_bytes()
+    take = Descent._validate
+
+    def interrupted(descent, *found):
+        take(descent, *found)
+        signal.raise_signal(signal.SIGTERM)
+
+    words = ("train", "@data.xyz", "--scheme", "dual", "--output", "T2", "--config", "c.yaml", "--seed", "3")
+    with monkeypatch.context() as patch:
+        patch.setattr(Descent, "_validate", interrupted)
+        code, _, err = call(*words)
+    assert code == 130 and "--resume goes on" in err and not (tmp_path / "T2").exists()
+    assert call(*words)[0] == 2  # neither begun again without a word
+    code, _, err = call(*words[:-1], "4", "--resume")
+    assert code == 2 and "train.seed: 3 then, 4 now" in err and "--allow-change" in err
+    code, _, err = call(*words, "--resume")
+    assert code == 0, err
+    assert (tmp_path / "T2" / "weights.safetensors").read_bytes() == whole and not (tmp_path / "T2.checkpoint").exists()
+    code, _, err = call(*words[:5], "T3", *words[6:], "--resume")
+    assert code == 2 and "nothing to go on with" in err
+
+
+def test_all_choices_of_training_stand_in_the_configuration(call, tmp_path):
+    text = "train: {epochs: 2, schedule: {shape: plateau, patience: 1}, averaging: 0.9, bootstrap: true, polish: 10, patience: 5, validate_every: 1, terms: [{quantity: forces, weight: 1, scale: 0.1}]}"
+    (tmp_path / "c.yaml").write_text(f"model: {{hidden: [4]}}\n{text}\n")
+    words = ("train", "@data.xyz", "--scheme", "dual", "--output", "T", "--config", "c.yaml")
+    code, _, err = call(*words)
+    assert code == 0, err
+    assert [("polish" in r) for r in json.loads((tmp_path / "T" / "history.json").read_text())] == [False, False, True]
+    for mistake, word in (("schedule: {shpae: cosine}", "did you mean 'shape'"), ("averagin: 0.9", "did you mean 'averaging'"), ("terms: [{quantity: force}]", "did you mean 'forces'"), ("schedule: {shape: cosine, warm_up: 2}", "warm_up")):
+        (tmp_path / "c.yaml").write_text(f"train: {{{mistake}}}\n")
+        code, _, err = call(*words, "--force")
+        assert code == 2 and word in err
+
+
+def test_a_committee_is_evaluated_with_its_coverage(call, tmp_path):
+    train_small(call, tmp_path, "--members", "2")
+    code, out, _ = call("evaluate", "@data.xyz", "--model", "T", "--json", "e.json")
+    found = json.loads((tmp_path / "e.json").read_text())
+    assert code == 0 and "force_coverage_90" in out
+    for name in ("energy", "force", "charge"):
+        assert 0.0 <= found[f"{name}_coverage_50"] <= found[f"{name}_coverage_90"] <= 1.0
+    assert call("info", "T")[1].count("calibration") == 1

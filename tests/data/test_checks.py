@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from electrode.data.checks import DataError, Problem, check_frame, check_frames, raise_on_errors
+from electrode.data.rules import RULES
 
 
 def errors(problems):
@@ -196,3 +197,28 @@ def test_warnings_of_one_kind_are_given_once():
         warnings.simplefilter("always")
         raise_on_errors([Problem("warning", f"frame {k}", "off", "look") for k in range(3)])
     assert [str(w.message) for w in caught] == ["frame 0: off. Do: look. (and 2 more like it)"]
+
+
+def test_neutral_frames_without_a_counter_charge_may_lack_a_potential(frame_of):
+    given = {"remove": ("eir_mu", "eir_mu_zero"), "eir_countercharge": "none"}
+    assert check_frame(frame_of(0.0, **given)) == []
+    only(check_frame(frame_of(0.1, **given)), "error", "eir_mu is missing")
+
+
+def test_atoms_of_a_molecule_that_coincide(frame_of):
+    molecule = moved(frame_of(0.0, remove=("eir_normal", "eir_sides")), lambda a: (a.set_pbc(False), a.positions.__setitem__(1, a.positions[0] + [0.0, 0.2, 0.0])))
+    only(check_frame(molecule), "error", "0.200 A apart")
+
+
+def test_zeroed_forces_of_frozen_atoms_are_named(frame_of):
+    frame = frame_of()
+    forces = frame.forces.copy()
+    forces[:4] = 0.0
+    frame.geometry.set_array("frozen", (np.arange(13) < 4).astype(int))
+    only(check_frame(replace(frame, forces=forces)), "warning", "4 of 13 atoms, those marked frozen")
+
+
+def test_every_problem_names_its_rule(series, frame_of):
+    broken = [replace(f, energy_kind="Omega", method_id=None, mu=f.mu * k) for k, f in enumerate(series())] + [frame_of(661.7, eir_mu=3.0, eir_version=2, eir_u=1.0, eir_scf_converged=False)]
+    found = {p.rule for p in check_frames(broken)}
+    assert {"V1", "V4", "V5", "V7", "V12", "V16", "V17", "V18"} <= found and found <= set(RULES)

@@ -1,0 +1,1 @@
+"""Frames in the files that other programs train on; each writer names what its format cannot hold."""
