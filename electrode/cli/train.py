@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
+from electrode.cli.configuration import configuration
 from electrode.cli.options import add_data, add_outputs, errors_table, read_data
 from electrode.cli.parser import Parser, UsageError
-from electrode.data.problems import did_you_mean
 from electrode.output import refuse_existing, write_json
 
-NOTES = """The configuration is YAML with up to two sections: `model`, entries of the scheme's configuration, and `train`, entries
-of the training's (terms, epochs, batch_size, learning_rate ...). Without --split, trajectories are divided 70 : 15 : 15 by
---seed. The split that was used stands in M/split.json, the errors of each part in M/errors.json, the course of the
-training in M/history.json."""
-EXAMPLE = "electrode train data.xyz --scheme dual --output M --max-minutes 5 --seed 0"
+NOTES = """The configuration is YAML with up to two sections: `model`, entries of the scheme's configuration, and `train`, entries of the
+training's: terms (a list of quantity, weight, scale), epochs, batch_size, learning_rate, weight_decay, schedule (shape: cosine,
+constant or plateau; warm_up), gradient_clip, validate_every, patience, averaging, bootstrap, polish, seed.  Without --split,
+trajectories are divided 70 : 15 : 15 by --seed.  The split that was used stands in M/split.json, the errors of each part in
+M/errors.json, the course of the training in M/history.json.
+
+Every minute, and at SIGINT or SIGTERM, the training is kept in M.checkpoint; the same command with --resume goes on from there.
+For several processes, give each its share of the frames: torchrun --nproc-per-node 2 -m electrode train ..."""
+EXAMPLE = "electrode train data.xyz --scheme dual --output M --max-minutes 5 --seed 0 --plot curves.png"
 SHARES = (0.7, 0.15, 0.15)
-SECTIONS = ("model", "train")
 
 
 def add_arguments(parser: Parser) -> None:
@@ -25,103 +29,86 @@ def add_arguments(parser: Parser) -> None:
     parser.add_argument("--output", required=True, metavar="M", help="folder of the model")
     parser.add_argument("--config", metavar="FILE", help="choices that differ from the defaults, YAML")
     parser.add_argument("--split", metavar="FILE", help="division into train, validation and test, JSON")
-    parser.add_argument("--members", type=int, default=1, metavar="K", help="train a committee of K models in the same time; their spread says when not to trust (default %(default)s)")
+    parser.add_argument("--members", type=int, default=1, metavar="K", help="train a committee of K models at once; their calibrated spread says when not to trust (default %(default)s)")
     parser.add_argument("--caution", type=float, default=0.0, metavar="K", help="let the disagreement of a committee cost energy, so that relaxations and bands keep to what it knows; 3 is a good value (default 0)")
     parser.add_argument("--max-minutes", type=float, metavar="T", help="time for the training loop [minutes]")
     parser.add_argument("--seed", type=int, metavar="S", help="of the split, the initial weights and the order of frames")
+    parser.add_argument("--resume", action="store_true", help="go on with the training that M.checkpoint holds")
+    parser.add_argument("--allow-change", action="store_true", help="with --resume, go on even with other data or other choices")
+    parser.add_argument("--checkpoint-seconds", type=float, default=60.0, metavar="T", help="time between two writings of M.checkpoint (default %(default)s)")
+    parser.add_argument("--log-file", metavar="FILE", help="write a row for each validation while training goes on, .csv or .jsonl")
+    parser.add_argument("--plot", metavar="FILE", help="learning curves, .png, .svg or .pdf")
     add_outputs(parser, "the errors of each part")
 
 
 def run(arguments) -> int:
-    """Train, print the split and the errors, and write the model."""
-    refuse_existing([arguments.json, arguments.output], arguments.force)
-    _refuse_other_folder(Path(arguments.output))
+    """Train, print the split and the errors, and write the model; of several processes only the first prints and writes."""
+    _refuse(arguments)
     choices, config = configuration(arguments)
+    from electrode.train.processes import leave, processes_of_environment
+
+    processes = processes_of_environment()
+    try:
+        return _run(arguments, choices, config, processes)
+    finally:
+        leave(processes)
+
+
+def _run(arguments, choices: dict, config, processes) -> int:
+    checkpoint, log = _kept(arguments), _log(arguments)
     frames = read_data(arguments)
     split = _split(arguments, frames)
-    parts = {part: split.select(frames, part) for part in ("train", "validation", "test")}
-    for part, some in parts.items():
+    parts = split.divide(frames)
+    for part, some in parts.items() if processes.first else ():
         print(f"{part}: {len(some)} frames of {len(getattr(split, part))} groups ({split.group})")
-    training = _train(arguments, parts, choices, config)
+    training = _train(arguments, parts, choices, config, checkpoint, log, processes)
+    if not processes.first:
+        return 0
     _save(arguments, training, split)
     errors = _errors(training.model, parts)
     print(errors_table(errors))
     write_json(Path(arguments.output) / "errors.json", errors)
     if arguments.json:
         write_json(arguments.json, errors, arguments.force)
+    Path(checkpoint.path).unlink(missing_ok=True)
     return 0
 
 
-def configuration(arguments) -> tuple[dict, object]:
-    """Return the scheme's choices and the `TrainConfig` from --config, --seed and --max-minutes, which win over the file.
+def _refuse(arguments) -> None:
+    """Refuse what cannot be written before any work is done."""
+    from electrode.plot import check_suffix
 
-    Raises
-    ------
-    UsageError, ValueError, OSError
-        for a file that is no YAML mapping, an unknown key (with the nearest name), or a value of wrong type or size.
-    """
-    from dataclasses import fields
+    refuse_existing([arguments.json, arguments.output, arguments.plot], arguments.force)
+    _refuse_other_folder(Path(arguments.output))
+    if arguments.plot:
+        check_suffix(arguments.plot)
+    if arguments.allow_change and not arguments.resume:
+        raise UsageError("--allow-change belongs to --resume; give both or neither")
 
-    from electrode.models.base import ModelCard
-    from electrode.models.schemes import SCHEMES
-    from electrode.models.store import from_plain
-    from electrode.train.fit import TrainConfig
-    from electrode.train.train import new_model
 
-    if arguments.scheme not in SCHEMES:
-        raise UsageError(f"unknown scheme {arguments.scheme!r}: expected one of {', '.join(SCHEMES)}{did_you_mean(arguments.scheme, SCHEMES)}")
-    sections = _read_sections(arguments.config) if arguments.config else {}
-    choices, training = dict(sections.get("model") or {}), dict(sections.get("train") or {})
-    if arguments.seed is not None:
-        training["seed"] = arguments.seed
-        if "seed" in {f.name for f in fields(SCHEMES[arguments.scheme].config())}:
-            choices["seed"] = arguments.seed
-    if arguments.max_minutes is not None:
-        training["max_minutes"] = arguments.max_minutes
-    try:
-        new_model(arguments.scheme, ModelCard(elements=(1,)), choices)  # a trial, so that mistakes show before data are read
-        return choices, from_plain(TrainConfig, training)
-    except TypeError as error:
-        raise UsageError(f"the configuration has an entry of the wrong type ({error}), got model: {choices}, train: {training}") from error
+def _kept(arguments):
+    from electrode.train.checkpoint import Checkpoint
+
+    path = Path(f"{arguments.output}.checkpoint")
+    if arguments.force and not arguments.resume:
+        path.unlink(missing_ok=True)
+    return Checkpoint(path, arguments.checkpoint_seconds, resume=arguments.resume, allow_change=arguments.allow_change)
+
+
+def _log(arguments):
+    from electrode.train.log import Log
+
+    if not arguments.log_file:
+        return None
+    if arguments.force and not arguments.resume:
+        Path(arguments.log_file).unlink(missing_ok=True)
+    return Log(arguments.log_file, append=arguments.resume)
 
 
 def _refuse_other_folder(folder: Path) -> None:
     """Keep --force from replacing anything that is no model."""
     if folder.exists() and not (folder / "model.json").is_file():
         raise UsageError(f"{folder} is not a model, so --force does not replace it; expected a new name, or a folder with model.json")
-
-
-def _read_sections(path: str) -> dict:
-    import yaml
-
-    try:
-        content = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise FileNotFoundError(f"{path}: no such file. Check the name of the configuration.") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path} is not readable as YAML: {error}") from error
-    if not isinstance(content, dict):
-        raise UsageError(f"{path}: expected the sections {' and '.join(SECTIONS)}, got {content!r:.80}")
-    for name, section in content.items():
-        if name not in SECTIONS:
-            raise UsageError(f"{path}: unknown section {name!r}, expected {' and '.join(SECTIONS)}{did_you_mean(str(name), SECTIONS)}")
-        if section is not None and not isinstance(section, dict):
-            raise UsageError(f"{path}: expected entries in the section {name!r}, got {section!r:.80}")
-    return _numbers(content)
-
-
-def _numbers(value):
-    """Return numbers for the words that YAML leaves as text, such as 1e-3."""
-    if isinstance(value, dict):
-        return {k: _numbers(v) for k, v in value.items()}
-    if isinstance(value, list):
-        return [_numbers(v) for v in value]
-    if isinstance(value, str):
-        try:
-            return float(value)
-        except ValueError:
-            return value
-    return value
 
 
 def _split(arguments, frames):
@@ -135,18 +122,25 @@ def _split(arguments, frames):
     return split_by_trajectory(frames, SHARES, seed=arguments.seed or 0, group=group)
 
 
-def _train(arguments, parts: dict, choices: dict, config):
+def _train(arguments, parts: dict, choices: dict, config, checkpoint, log, processes):
     from tqdm import tqdm
 
     from electrode.train.train import train
 
-    with tqdm(total=100, disable=None, bar_format="{l_bar}{bar}| {elapsed} {postfix}") as bar:
+    with tqdm(total=100, disable=None if processes.first else True, bar_format="{l_bar}{bar}| {elapsed} {postfix}") as bar:
 
         def progress(row: dict) -> None:
             bar.update(round(100 * row["done"]) - bar.n)
             bar.set_postfix_str(f"epoch {row['epoch']}, validation loss {row['validation_loss']:.4g}")
+            if log is not None and processes.first:
+                log.write(row)
 
-        return train(arguments.scheme, parts["train"], parts["validation"], config, choices, progress, arguments.members, arguments.caution)
+        try:
+            return train(arguments.scheme, parts["train"], parts["validation"], config, choices, progress, arguments.members, arguments.caution, checkpoint=checkpoint, processes=processes)
+        except KeyboardInterrupt:
+            if processes.first and Path(checkpoint.path).exists():
+                print(f"electrode: {checkpoint.path} holds the training; the same command with --resume goes on", file=sys.stderr)
+            raise
 
 
 def _errors(model, parts: dict) -> dict:
@@ -162,3 +156,7 @@ def _save(arguments, training, split) -> None:
     save_model(training.model, folder, force=arguments.force)
     split.to_json(folder / "split.json")
     write_json(folder / "history.json", training.history)
+    if arguments.plot:
+        from electrode.plot_training import plot_curves
+
+        plot_curves(training.history, arguments.plot, force=arguments.force)

@@ -8,7 +8,22 @@ import torch
 from torch import Tensor, nn
 
 from electrode.bridge import Kernel, differentiable
+from electrode.data.zeros import EnergyZeros
 from electrode.state import Control, Structure
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """Factors that turn the spread of a committee's members into a standard error, fitted on validation frames.
+
+    Parameters
+    ----------
+    energy, forces, conjugate : dimensionless
+    """
+
+    energy: float = 1.0
+    forces: float = 1.0
+    conjugate: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -25,6 +40,8 @@ class ModelCard:
     elements : atomic numbers that were trained
     surface_charge_range : trained window of the net charge per area [e/A^2]
     potential_range : trained window of the potential [V, absolute]
+    calibration : of a committee's spread, None where it was not fitted
+    energy_zeros : what was taken off the labels of each method before training, see `data.zeros`; None where nothing was
     """
 
     method_ids: tuple[str, ...] = ()
@@ -35,6 +52,8 @@ class ModelCard:
     elements: tuple[int, ...] = ()
     surface_charge_range: tuple[float, float] | None = None
     potential_range: tuple[float, float] | None = None
+    calibration: Calibration | None = None
+    energy_zeros: EnergyZeros | None = None
 
 
 def middle_of_range(card: ModelCard, variable: str, structure: Structure) -> Tensor:

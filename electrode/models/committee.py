@@ -14,6 +14,7 @@ ours.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, is_dataclass, replace
 
@@ -21,7 +22,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call, vmap
 
-from electrode.models.base import Model, middle_of_range
+from electrode.models.base import Calibration, Model, middle_of_range
 from electrode.models.schemes import SCHEMES
 from electrode.state import Control, Structure
 
@@ -84,10 +85,21 @@ class Committee(Model):
         if any(p != plain[0] for p in plain):
             raise ValueError("Committee.of: expected members of one configuration, got different ones")
         committee = cls(CommitteeConfig(scheme, asdict(members[0].config), len(members), caution))
-        states = [m.state_dict() for m in members]
-        committee.load_state_dict({_key(k): torch.stack([s[k] for s in states]) for k in states[0]})
+        committee.take(members)
         committee.card = members[0].card
         return committee.eval()
+
+    def take(self, members: Sequence[Model]) -> None:
+        """Take the weights of the members."""
+        states = [m.state_dict() for m in members]
+        self.load_state_dict({_key(k): torch.stack([s[k] for s in states]) for k in states[0]})
+
+    def adapt(self, data) -> None:
+        """Let every member fit its scales and offsets to the training data."""
+        members = self.members()
+        for member in members:
+            member.adapt(data)
+        self.take(members)
 
     def members(self) -> list[Model]:
         """Return the members as models of their own."""
@@ -120,7 +132,7 @@ class Committee(Model):
         mean = {k: v.mean(0) for k, v in out.items()}
         if self.config.caution:
             mean["natural_energy"] = mean["natural_energy"] + self.config.caution * description["disagreement"]
-        return {**mean, "member_energies": each, "energy_std": each.std(1)}
+        return {**mean, "member_energies": each, "energy_std": self._calibration.energy * each.std(1)}
 
     def _disagreement(self, structure: Structure, description: dict[str, Tensor]) -> Tensor:
         """Return what disagreement costs (S,) [eV], at the middle of the trained range: it must not bend the charge curve."""
@@ -130,18 +142,60 @@ class Committee(Model):
         return torch.sqrt(each.var(0) + kept**2) - kept
 
     def forces_std(self, structure: Structure, control: Control) -> Tensor:
-        """Return the standard deviation of the members' forces at one value of the natural variable, (N, 3) [eV/A]."""
+        """Return the standard error of the forces at one value of the natural variable, (N, 3) [eV/A]: the members' spread, calibrated."""
         moving = structure.at(structure.positions.detach().requires_grad_())
         with torch.enable_grad():
             energies = self._each(moving, control.expand(structure.n_systems), self.describe(moving))["natural_energy"]
             forces = [torch.autograd.grad(e.sum(), moving.positions, retain_graph=True)[0] for e in energies]
-        return torch.stack(forces).std(0)
+        return self._calibration.forces * torch.stack(forces).std(0)
+
+    def conjugate_std(self, structure: Structure, control: Control) -> Tensor:
+        """Return the standard error of the charge [e] or potential [V], whichever is not natural, (S,): the members' spread, calibrated."""
+        control = control.expand(structure.n_systems)
+        x = control.value.detach().requires_grad_()
+        with torch.enable_grad():
+            moved = Control(**{self.natural: x}, field=control.field)
+            energies = self._each(structure, moved, self._template[0].describe(structure))["natural_energy"]
+            each = [torch.autograd.grad(e.sum(), x, retain_graph=True, materialize_grads=True)[0] for e in energies]
+        return self._calibration.conjugate * torch.stack(each).std(0)
+
+    @property
+    def _calibration(self) -> Calibration:
+        return self.card.calibration or Calibration()
 
     def _each(self, structure: Structure, control: Control, description: dict[str, Tensor]) -> dict[str, Tensor]:
         """Return what every member gives, with the members first."""
         template = self._template[0]
-        weights = {name: getattr(self, _key(name)) for name in template.state_dict()}
-        return vmap(lambda w: functional_call(template, w, (structure, control, description)))(weights)
+        return vmap(lambda w: functional_call(template, w, (structure, control, description)))(self._weights())
+
+    def each(self, structure: Structure, held: dict[str, Tensor], description: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Return what every member gives at its own copy of the control and of the description, with the members first everywhere.
+
+        Derivatives by these copies are then each member's own, from one pass.
+
+        Parameters
+        ----------
+        structure : S systems
+        held : the natural variable (M, S) by its name, and perhaps "field" (M, S, 3)
+        description : as `describe` gives it without caution, M times
+        """
+        blank = Control(**{name: value[0].detach() for name, value in held.items()})
+
+        def member(weights, held, description):
+            return functional_call(self._template[0], weights, (structure, _held(blank, held), description))
+
+        return vmap(member)(self._weights(), held, description)
+
+    def _weights(self) -> dict[str, Tensor]:
+        return {name: getattr(self, _key(name)) for name in self._template[0].state_dict()}
+
+
+def _held(control: Control, values: dict[str, Tensor]) -> Control:
+    """Return the control with other values, without its checks, which a batched tensor does not allow."""
+    moved = copy.copy(control)
+    for name, value in values.items():
+        object.__setattr__(moved, name, value)
+    return moved
 
 
 def _key(name: str) -> str:

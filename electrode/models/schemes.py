@@ -17,6 +17,7 @@ class Scheme:
     natural : "potential" or "charge", the variable that the scheme's scalar depends on
     trainable : whether `electrode train` has something to do
     doi : of the publication, or empty
+    linear : whether its heads are linear in their weights, so that least squares train it (`train.solve`)
     """
 
     module: str
@@ -26,6 +27,7 @@ class Scheme:
     natural: str
     trainable: bool
     doi: str = ""
+    linear: bool = False
 
     def load(self):
         """Return the model class."""
@@ -46,9 +48,17 @@ SCHEMES = {
         "charge and electronegativity networks over symmetry and decaying functions (Chen et al. 2023)", "potential", True,
         "10.1038/s41524-023-01007-6",
     ),
-    "committee": Scheme(
-        "electrode.models.committee", "Committee", "CommitteeConfig",
-        "the mean of several models of one scheme, with their spread; made by training with several members", "members'", False,
-        "10.1039/C7CP00375G",
+    "equilibration": Scheme(
+        "electrode.models.equilibration", "Equilibration", "EquilibrationConfig",
+        "charge equilibration with learned electronegativities and hardnesses in slab geometry, long-range by construction", "charge", True,
+        linear=True,
+    ),
+    "delta": Scheme(
+        "electrode.models.delta", "Delta", "DeltaConfig",
+        "a dual network that learns what the classical baseline misses", "potential", True,
+    ),
+    "electrified": Scheme(
+        "electrode.models.electrified", "Electrified", "ElectrifiedConfig",
+        "a neutral model with an ASE calculator and its answer to charge; made by `electrode electrify`", "charge", False,
     ),
 }  # fmt: skip

@@ -119,11 +119,23 @@ def save_model(model: Model, folder: str | Path, force: bool = False, *, single_
         draft.chmod(0o755)
         (draft / "model.json").write_text(json.dumps(head, indent=1, allow_nan=False) + "\n", encoding="utf-8")
         save_file(weights, draft / "weights.safetensors")
-        if folder.exists():
-            shutil.rmtree(folder)
-        os.replace(draft, folder)
+        _put_in_place(draft, folder)
     finally:
         shutil.rmtree(draft, ignore_errors=True)
+
+
+def _put_in_place(draft: Path, folder: Path) -> None:
+    """Rename the draft to the folder; the old one is deleted only once the new one stands in its place."""
+    aside = draft.with_name(f"{draft.name}.old")
+    if folder.exists():
+        os.replace(folder, aside)
+    try:
+        os.replace(draft, folder)
+    except OSError:
+        if aside.exists():
+            os.replace(aside, folder)
+        raise
+    shutil.rmtree(aside, ignore_errors=True)
 
 
 def _require_free(folder: Path, force: bool) -> None:

@@ -1,20 +1,24 @@
 """Training data with the descriptors done once: values and Jacobians, kept for the whole of a training.
 
 Frames do not move while a model is trained, so a description and its Jacobian are constants.  Energies, forces and the
-conjugate then need torch alone: forces are -J^T dA/dG.
+conjugate then need torch alone: forces are -J^T dA/dG.  A model without kernels is given the positions themselves.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+import copy
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from electrode.models.base import Model
-from electrode.state import Control, Structure
+from electrode.state import Structure
+from electrode.train.labels import held, labels
+from electrode.train.predictions import predictions
+from electrode.train.processes import ALONE, Processes
 
 CACHE_BYTES = 4e9  # Jacobians of more than this are refused
 
@@ -26,92 +30,120 @@ class Block:
     Parameters
     ----------
     structure : the B frames as one batch
-    natural : (B,) the model's natural variable, [e] or [V]
+    held : the labelled control: the model's natural variable (B,) [e] or [V] by its name, perhaps "field" (B, 3) [V/A]
     description : name -> (rows, ...) with the frames' rows in order
-    jacobian : name -> (B, rows of one frame * features, 3n)
-    labels : "energy" (B,) [eV], the natural scalar; "forces" (B, 3n) [eV/A]; "conjugate" (B,) [V] or [e];
-        "charge" (B,) [e]; NaN where a label is missing
+    jacobian : name -> (B, rows of one frame * features, 3n); empty where the description is the positions
+    labels : "energy" (B,) [eV], the natural scalar; "forces" (B, 3n) [eV/A]; "conjugate" (B,) [V] or [e]; "charge" (B,) [e];
+        "capacitance" (B,) [e/V]; "force_slope" (B, 3n), dF/dx at fixed atoms; in a field "dipole" (B, 3) [e A] and
+        "born_charges" (B, 9n) [e], polarisation before displacement; NaN where a label is missing
+    weight : (B,), or (B, M) for each of M members, how much a frame counts; None where all count one
+    total : frames of this block in all processes
     """
 
     structure: Structure
-    natural: Tensor
+    held: dict[str, Tensor]
     description: dict[str, Tensor]
     jacobian: dict[str, Tensor]
     labels: dict[str, Tensor]
+    weight: Tensor | None = None
+    total: int | None = None
 
     def __len__(self) -> int:
         return self.structure.n_systems
 
+    @property
+    def natural(self) -> Tensor:
+        """The model's natural variable, (B,) [e] or [V]."""
+        return next(value for name, value in self.held.items() if name != "field")
+
     def take(self, rows: Tensor) -> Block:
         """Return the frames `rows` (b,) as a block of their own."""
         b = len(self)
-        per_frame = lambda x: x.reshape(b, -1, *x.shape[1:])[rows].reshape(-1, *x.shape[1:])
-        s = self.structure
-        n = len(s.system) // b
-        part = Structure(
-            numbers=per_frame(s.numbers), positions=per_frame(s.positions), cell=s.cell[rows], pbc=s.pbc[rows],
-            system=torch.arange(len(rows)).repeat_interleave(n), electrode=per_frame(s.electrode),
-        )  # fmt: skip
-        return Block(
-            part,
-            self.natural[rows],
-            {k: per_frame(v) for k, v in self.description.items()},
-            {k: v[rows] for k, v in self.jacobian.items()},
-            {k: v[rows] for k, v in self.labels.items()},
-        )
+        of_atoms = lambda x: x.reshape(b, -1, *x.shape[1:]).index_select(0, rows).flatten(0, 1)
+        of_frames = lambda values: {k: v.index_select(0, rows) for k, v in values.items()}
+        weight = None if self.weight is None else self.weight[rows]
+        description = {k: of_atoms(v) for k, v in self.description.items()}
+        return Block(self._part(rows, of_atoms), of_frames(self.held), description, of_frames(self.jacobian), of_frames(self.labels), weight)
 
-    def predict(self, model: Model, create_graph: bool = False) -> dict[str, Tensor]:
-        """Return energy (B,), forces (B, 3n), conjugate (B,) and the model's extras at the labelled natural variable."""
-        leaves = {k: v.detach().requires_grad_() for k, v in self.description.items()}
-        x = self.natural.detach().requires_grad_()
-        out = dict(model(self.structure, Control(**{model.natural: x}), leaves))
-        energy = out.pop("natural_energy")
-        wrt = [x, *leaves.values()]
-        first, *slopes = torch.autograd.grad(energy.sum(), wrt, create_graph=create_graph, materialize_grads=True)
-        forces = -sum(
-            torch.bmm(g.reshape(len(self), 1, -1), self.jacobian[k])[:, 0] for k, g in zip(leaves, slopes)
-        )  # fmt: skip
-        sign = 1.0 if model.natural == "charge" else -1.0
-        return {"energy": energy, "forces": forces, "conjugate": sign * first, **out}
+    def _part(self, rows: Tensor, of_atoms: Callable[[Tensor], Tensor]) -> Structure:
+        """Return the frames' structure without its checks, which the whole has passed: they would take as long as a small network."""
+        whole, part = self.structure, copy.copy(self.structure)
+        n = len(whole.system) // len(self)
+        values = {name: of_atoms(getattr(whole, name)) for name in ("numbers", "positions", "electrode")}
+        values |= {"cell": whole.cell[rows], "pbc": whole.pbc[rows], "system": torch.arange(len(rows)).repeat_interleave(n)}
+        for name, value in values.items():
+            object.__setattr__(part, name, value)
+        return part
+
+    def predict(self, model: Model, create_graph: bool = False, quantities: tuple[str, ...] = ()) -> dict[str, Tensor]:
+        """Return energy, forces, conjugate and the model's extras at the labelled control, see `predictions`."""
+        return predictions(model, self, create_graph, quantities)
 
 
-def blocks(model: Model, frames: Sequence) -> list[Block]:
-    """Return the frames (`ElectrifiedFrame`) as blocks of equal size, described for `model`.
+def blocks(model: Model, frames: Sequence, weights: np.ndarray | None = None, processes: Processes = ALONE, *, jacobians: bool = True) -> list[Block]:
+    """Return this process's share of the frames (`ElectrifiedFrame`) as blocks of equal size, described for `model`.
+
+    Parameters
+    ----------
+    weights : (F,), or (M, F) for each of M members, how much a frame counts, or None
+    processes : every process describes each P-th frame of a size
+    jacobians : whether forces will be asked for
 
     Raises
     ------
     MemoryError
         if the Jacobians would take more than `CACHE_BYTES`.
     """
-    sizes = sorted({len(f.atoms) for f in frames})
-    return [_block(model, [f for f in frames if len(f.atoms) == n]) for n in sizes]
+    sizes = np.array([len(f.geometry) for f in frames])
+    found = []
+    for n in np.unique(sizes):
+        rows = np.flatnonzero(sizes == n)
+        block = _block(model, [frames[int(k)] for k in rows], processes, jacobians)
+        weight = None if weights is None else torch.from_numpy(np.array(weights[..., processes.share(rows)].T, dtype=np.float64, order="C"))
+        found.append(replace(block, weight=weight, total=len(rows)))
+    return found
 
 
-def batches(data: Sequence[Block], size: int, generator: np.random.Generator) -> Iterator[Block]:
-    """Yield every frame once, in random order, in batches of at most `size` frames of equal length."""
+def batches(data: Sequence[Block], size: int, generator: np.random.Generator, processes: Processes = ALONE) -> Iterator[Block]:
+    """Yield every frame once, in random order, in batches of frames of equal length, at most `size` for each process.
+
+    All processes draw the same order; each yields what it holds of a batch, which may be nothing.
+    """
     chunks = []
+    size = size * processes.size
     for block in data:
-        order = generator.permutation(len(block))
+        order = generator.permutation(len(block) if block.total is None else block.total)
         chunks += [(block, order[k : k + size]) for k in range(0, len(order), size)]
     for k in generator.permutation(len(chunks)):
         block, rows = chunks[k]
-        yield block.take(torch.from_numpy(rows))
+        yield block.take(torch.from_numpy(processes.held(rows)))
 
 
-def _block(model: Model, frames: Sequence) -> Block:
-    structure = Structure.from_atoms([f.atoms for f in frames])
+def in_order(data: Sequence[Block], size: int) -> Iterator[Block]:
+    """Yield this process's frames once, in their order, in batches of at most `size`."""
+    for block in data:
+        for k in range(0, len(block), size):
+            yield block.take(torch.arange(k, min(k + size, len(block))))
+
+
+def _block(model: Model, frames: Sequence, processes: Processes, jacobians: bool) -> Block:
+    known = labels(model, frames)  # of all: a response needs its neighbours
+    own = torch.from_numpy(processes.share(np.arange(len(frames))))
+    mine = [frames[int(k)] for k in own] or list(frames[:1])
+    structure = Structure.from_atoms([f.atoms for f in mine])
     kernels = model.kernels(structure)
-    values = {name: torch.from_numpy(k.values()) for name, k in kernels.items()}
-    n = len(frames[0].atoms)
-    size = 8 * 3 * n * sum(v.numel() for v in values.values())
+    values = {name: torch.from_numpy(k.values()) for name, k in kernels.items()} or {"positions": structure.positions}
+    n = len(frames[0].geometry)
+    slopes = kernels if jacobians else {}
+    size = 8 * 3 * n * sum(values[name].numel() for name in slopes)
     if size > CACHE_BYTES:
         raise MemoryError(
-            f"the descriptors' Jacobians of {len(frames)} frames of {n} atoms take {size / 1e9:.1f} GB, more than "
-            f"{CACHE_BYTES / 1e9:.1f} GB; train on fewer frames or with fewer symmetry functions"
+            f"the descriptors' Jacobians of {len(mine)} frames of {n} atoms take {size / 1e9:.1f} GB, more than "
+            f"{CACHE_BYTES / 1e9:.1f} GB; train on fewer frames, with fewer symmetry functions, or in several processes"
         )
-    jacobian = {name: _jacobian(k, len(frames), n) for name, k in kernels.items()}
-    natural, labels = _labels(model, frames)
-    return Block(structure, natural, values, jacobian, labels)
+    jacobian = {name: _jacobian(k, len(mine), n) for name, k in slopes.items()}
+    block = Block(structure, held(model, mine), values, jacobian, {k: v[own] if len(own) else v[:1] for k, v in known.items()})
+    return block if len(own) else block.take(own)
 
 
 def _jacobian(kernel, n_frames: int, n: int) -> Tensor:
@@ -122,17 +154,3 @@ def _jacobian(kernel, n_frames: int, n: int) -> Tensor:
         step[:, k // 3, k % 3] = 1.0
         columns.append(torch.from_numpy(kernel.push(step.reshape(-1, 3))).reshape(n_frames, -1))
     return torch.stack(columns, dim=2)
-
-
-def _labels(model: Model, frames: Sequence) -> tuple[Tensor, dict[str, Tensor]]:
-    as_tensor = lambda rows: torch.tensor(np.array(rows, dtype=np.float64))
-    charge, potential = as_tensor([f.charge for f in frames]), as_tensor([f.potential for f in frames])
-    energy = [f.canonical_energy if model.natural == "charge" else f.grand_energy for f in frames]
-    missing = np.full(3 * len(frames[0].atoms), np.nan)
-    labels = {
-        "energy": as_tensor([np.nan if e is None else e for e in energy]),
-        "forces": as_tensor([missing if f.forces is None else np.ravel(f.forces) for f in frames]),
-        "charge": charge,
-        "conjugate": potential if model.natural == "charge" else charge,
-    }
-    return (charge if model.natural == "charge" else potential), labels

@@ -1,16 +1,25 @@
-"""The loss: a weighted sum of squared errors of named quantities."""
+"""The loss: a weighted sum of squared errors of named quantities, each over the frames that have its label."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from electrode.data.problems import did_you_mean
+from electrode.models.base import Model
 from electrode.train.blocks import Block
+from electrode.train.predictions import member_predictions, members_of
+from electrode.train.processes import ALONE, Processes
 
-LABELS = {"energy": "energy", "forces": "forces", "conjugate": "conjugate", "latent_charge": "charge"}  # consistency needs none
-QUANTITIES = ("energy", "forces", "conjugate", "latent_charge", "consistency")
+LABELS = {  # quantity: name of its label; "consistency" needs none
+    "energy": "energy", "forces": "forces", "conjugate": "conjugate", "capacitance": "capacitance", "force_slope": "force_slope",
+    "dipole": "dipole", "born_charges": "born_charges", "latent_charge": "charge",
+}  # fmt: skip
+QUANTITIES = (*LABELS, "consistency")
 
 
 @dataclass(frozen=True)
@@ -20,8 +29,10 @@ class Term:
     Parameters
     ----------
     quantity : "energy" per atom [eV], "forces" [eV/A], "conjugate" (the charge [e] of a potential-natural model, the
-        potential [V] of a charge-natural one), "latent_charge" (sum of a scheme's atomic charges against Q [e], the
-        published charge loss), "consistency" (that sum against the model's own -dOmega/dPhi [e])
+        potential [V] of a charge-natural one), "capacitance" [e/V] (dQ/dPhi, from REF_hardness or from frames of one geometry at
+        neighbouring charges), "force_slope" (dF/dx at fixed atoms from such frames, x the natural variable: Maxwell's other side,
+        -dPhi/dR or dQ/dR), in a field "dipole" [e A] and "born_charges" [e] (REF_bec), "latent_charge" (sum of a scheme's atomic
+        charges against Q [e], the published charge loss), "consistency" (that sum against the model's own -dOmega/dPhi [e])
     weight : dimensionless
     scale : the error that counts as one, in the quantity's unit
     """
@@ -32,50 +43,91 @@ class Term:
 
     def __post_init__(self):
         if self.quantity not in QUANTITIES:
-            raise ValueError(f"Term: expected a quantity of {QUANTITIES}, got {self.quantity!r}")
+            raise ValueError(f"Term: expected a quantity of {QUANTITIES}, got {self.quantity!r}{did_you_mean(str(self.quantity), QUANTITIES)}")
         if not self.weight >= 0 or not self.scale > 0:
             raise ValueError(f"Term({self.quantity!r}): expected weight >= 0 and scale > 0, got {self.weight}, {self.scale}")
 
 
 def errors(block: Block, out: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Return predicted minus labelled values of every quantity that both sides have; NaN where a label is missing."""
+    """Return predicted minus labelled values of every quantity that both sides have; NaN where a label is missing.
+
+    Members, where there are any, come first, as they do in `out`.
+    """
     n = len(block.structure.numbers) // len(block)
-    found = {
-        "energy": (out["energy"] - block.labels["energy"]) / n,
-        "forces": out["forces"] - block.labels["forces"],
-        "conjugate": out["conjugate"] - block.labels["conjugate"],
-    }
+    found = {q: out[q] - block.labels[label] for q, label in LABELS.items() if q in out and label in block.labels}
+    found["energy"] = found["energy"] / n
     if "atomic_charges" in out:
-        latent = block.structure.total(out["atomic_charges"])
+        q = out["atomic_charges"]
+        latent = block.structure.total(q) if q.dim() == 1 else block.structure.total(q.mT).mT
         found["latent_charge"] = latent - block.labels["charge"]
         found["consistency"] = latent - out["conjugate"]
     return found
 
 
-def loss(terms: tuple[Term, ...], block: Block, out: dict[str, Tensor]) -> Tensor:
-    """Return the sum of the terms; missing labels are left out of the means, a prediction that is not finite is not."""
+def counts(terms: Sequence[Term], block: Block) -> Tensor:
+    """Return the number of labels of each term in the block, (terms,)."""
+    masks = [_mask(block, t.quantity) for t in terms]
+    return torch.tensor([float(len(block) if m is None else m.sum()) for m in masks], dtype=torch.float64)
+
+
+def loss(terms: Sequence[Term], block: Block, out: dict[str, Tensor], of: Tensor | None = None) -> Tensor:
+    """Return the sum of the terms, () or (M,) for each of M members.
+
+    Missing labels are left out of the means, a prediction that is not finite is not.
+
+    Parameters
+    ----------
+    of : (terms,) the numbers of labels that the means are taken over, where the block is a part of a larger batch; see `counts`
+    """
     found = errors(block, out)
-    total = out["energy"].new_zeros(())
-    for term in terms:
+    total = out["energy"].new_zeros(out["energy"].shape[:-1])
+    for k, term in enumerate(terms):
         if term.quantity not in found:
             raise ValueError(f"the loss asks for {term.quantity!r}, which this scheme does not give; it gives {sorted(found)}")
-        e = _labelled(block, term.quantity, found[term.quantity])
-        if term.weight and len(e):
-            total = total + term.weight * (e / term.scale).square().mean()
+        e = _labelled(block, term.quantity, _weighted(block, found[term.quantity]))
+        number = e.shape[-1] if of is None else float(of[k])
+        if term.weight and number:
+            total = total + term.weight * ((e / term.scale).square().sum(-1) / number)
     return total
 
 
-def root_mean_square(data: list[Block], model) -> dict[str, float]:
-    """Return the root mean square error of every quantity over the blocks."""
-    gathered: dict[str, list[Tensor]] = {}
+def root_mean_square(data: Iterable[Block], model: Model, quantities: tuple[str, ...] = (), processes: Processes = ALONE) -> dict[str, np.ndarray]:
+    """Return the root mean square error of every quantity over the blocks of all processes, () or (M,) for the members of a committee.
+
+    Responses are among them where `quantities` names them.
+    """
+    lead = (members_of(model),) if members_of(model) > 1 else ()
+    sums = {name: torch.zeros(lead, dtype=torch.float64) for name in QUANTITIES}
+    numbers = dict.fromkeys(QUANTITIES, 0.0)
     for block in data:
-        for name, e in errors(block, block.predict(model)).items():
-            gathered.setdefault(name, []).append(_labelled(block, name, e.detach()))
-    return {k: float(torch.cat(v).square().mean().sqrt()) for k, v in gathered.items() if sum(len(x) for x in v)}
+        if len(block):
+            out = {k: v.detach() for k, v in member_predictions(model, block, False, quantities).items()}
+            for name, e in errors(block, out).items():
+                kept = _labelled(block, name, e)
+                sums[name] = sums[name] + kept.square().sum(-1)
+                numbers[name] += kept.shape[-1]
+    number = processes.sum(torch.tensor(list(numbers.values()), dtype=torch.float64))
+    total = processes.sum(torch.stack(list(sums.values())))
+    return {name: (total[k] / number[k]).sqrt().numpy() for k, name in enumerate(QUANTITIES) if number[k]}
+
+
+def _weighted(block: Block, error: Tensor) -> Tensor:
+    """Return the errors of each frame times the root of how much it counts."""
+    if block.weight is None:
+        return error
+    root = block.weight.sqrt().movedim(0, -1)  # (B,) or (M, B)
+    return error * root.reshape(*root.shape, *[1] * (error.dim() - root.dim()))
 
 
 def _labelled(block: Block, quantity: str, error: Tensor) -> Tensor:
-    """Return the errors of a quantity where the block has its label, flat."""
-    if quantity not in LABELS:
-        return error.flatten()
-    return error[~torch.isnan(block.labels[LABELS[quantity]])]
+    """Return the errors of a quantity where the block has its label, flat, members first."""
+    mask = _mask(block, quantity)
+    if mask is None:
+        return error
+    return error[mask] if error.dim() == mask.dim() else error[:, mask]
+
+
+def _mask(block: Block, quantity: str) -> Tensor | None:
+    """Return where the block has the label of a quantity, or None for a quantity that needs none."""
+    label = block.labels.get(LABELS.get(quantity, ""))
+    return None if label is None else ~torch.isnan(label)

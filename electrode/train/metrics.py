@@ -14,11 +14,14 @@ import torch
 from torch import Tensor
 
 from electrode.data.problems import fault
-from electrode.data.record import CONVERTIBLE_ZEROS, ElectrifiedFrame
+from electrode.data.record import ElectrifiedFrame
 from electrode.models.base import Model
+from electrode.models.committee import Committee
 from electrode.models.domain import check_elements
 from electrode.state import Control, Structure
 from electrode.thermo import evaluate
+from electrode.train.calibration import coverage
+from electrode.train.labels import charge_of, held, natural_energy, potential_of
 
 BATCH = 32  # frames in one evaluation
 WINDOW = 0.5  # width of the bins in potential [V]
@@ -35,14 +38,17 @@ _KEYS = {  # quantity: (key of the root mean square error, factor from eV, A, e,
 }
 
 
+_COVERAGE = {"energy": "energy", "forces": "force", "charge": "charge", "potential": "potential"}  # quantity: name in keys such as force_coverage_90
+
+
 @dataclass(frozen=True)
 class Comparison:
-    """Labels and predictions of F frames, one pair of arrays for each frame and quantity.
+    """Labels and predictions of F frames, one pair of arrays for each frame and quantity, and a committee's spread as a third.
 
     Parameters
     ----------
     natural : the model's natural variable
-    frames : F dictionaries quantity -> (label, prediction), each of equal shape: "energy" () [eV per atom], "forces"
+    frames : F dictionaries quantity -> (label, prediction) or (label, prediction, spread), each of equal shape: "energy" () [eV per atom], "forces"
         (N, 3) [eV/A], "charge" () [e] or "potential" () [V], "dipole" (3,) [e A], "latent_charge" () [e] (the sum of the
         atomic charges against the label), "latent_gap" () [e] (that sum against the model's own charge)
     systems : F names
@@ -60,17 +66,27 @@ class Comparison:
         flat = [np.concatenate([np.ravel(pair[side]) for pair in both]) if both else np.empty(0) for side in (0, 1)]
         return flat[0], flat[1]
 
+    def spreads(self, quantity: str) -> tuple[np.ndarray, np.ndarray]:
+        """Return errors and a committee's spreads of one quantity over all frames that have both, each flat; empty where none has."""
+        found = [f[quantity] for f in self.frames if len(f.get(quantity, ())) == 3]
+        error = [np.ravel(predicted - label) for label, predicted, _ in found]
+        return np.concatenate([np.empty(0), *error]), np.concatenate([np.empty(0), *(np.ravel(s) for *_, s in found)])
+
     def take(self, rows: Sequence[int]) -> Comparison:
         """Return the comparison of some of the frames."""
         return Comparison(self.natural, tuple(self.frames[k] for k in rows), tuple(self.systems[k] for k in rows), self.potentials[list(rows)])
 
     def errors(self) -> dict:
-        """Return `n_frames` and the root mean square errors under the keys of `electrode evaluate --json`."""
+        """Return `n_frames`, the root mean square errors and a committee's coverage under the keys of `electrode evaluate --json`."""
         out = {"n_frames": len(self.frames)}
         for quantity, (key, factor) in _KEYS.items():
             label, predicted = self.pairs(quantity)
             if len(label):
                 out[key] = factor * float(np.sqrt(np.mean((predicted - label) ** 2)))
+        for quantity, name in _COVERAGE.items():
+            error, spread = self.spreads(quantity)
+            if len(error):
+                out |= {f"{name}_coverage_{share}": value for share, value in coverage(error, spread).items()}
         return out
 
     def by_system(self) -> dict[str, dict]:
@@ -104,7 +120,8 @@ def frame_errors(model: Model, frames: Sequence[ElectrifiedFrame], *, window: fl
     dict with `n_frames` and, where labelled, `energy_rmse_meV_per_atom`, `force_rmse_meV_per_A`, `charge_rmse_e` (a
     potential-natural model) or `potential_rmse_V` (a charge-natural one), `dipole_rmse_eA`; for a scheme with latent
     charges `latent_charge_rmse_e` (their sum against the label) and `latent_charge_gap_rmse_e` (against the model's own
-    charge); the same again under `systems` (by name) and `windows` (a list, with the edges)
+    charge); for a committee the shares of labels inside its 50 % and 90 % intervals, `energy_coverage_50` ...
+    `force_coverage_90`, and `charge_` or `potential_`; the same again under `systems` (by name) and `windows` (a list, with the edges)
 
     Raises
     ------
@@ -119,7 +136,8 @@ def frame_errors(model: Model, frames: Sequence[ElectrifiedFrame], *, window: fl
 
 def compare(model: Model, frames: Sequence[ElectrifiedFrame], *, progress: Callable[[int], None] | None = None) -> Comparison:
     """Return labels and predictions of every frame, from batched evaluations; see `frame_errors` for what it raises."""
-    frames = list(frames)
+    zeros = model.card.energy_zeros
+    frames = [f if zeros is None else zeros.apply(f) for f in frames]
     if not frames:
         raise fault("evaluate", "expected at least one frame, got none", "give frames to compare with")
     rows = []
@@ -129,37 +147,43 @@ def compare(model: Model, frames: Sequence[ElectrifiedFrame], *, progress: Calla
         if progress is not None:
             progress(len(batch))
     systems = tuple(UNNAMED if f.system is None else str(f.system) for f in frames)
-    potentials = np.array([np.nan if (p := _potential(f)) is None else p for f in frames])
+    potentials = np.array([np.nan if (p := potential_of(f)) is None else p for f in frames])
     return Comparison(model.natural, tuple(rows), systems, potentials)
 
 
 def _compare_batch(model: Model, frames: list[ElectrifiedFrame]) -> list[dict]:
     structure = Structure.from_atoms([f.atoms for f in frames])
     check_elements(model, structure)
-    out = evaluate(model, structure, _control(model, frames))
+    control = Control(**held(model, frames))
+    out = evaluate(model, structure, control)
+    spreads = _spreads(model, structure, control, out) if isinstance(model, Committee) else {}
     rows = []
     for k, frame in enumerate(frames):
-        predicted = _predictions(model, out, structure, k)
+        predicted, spread = _predictions(model, out, structure, k), {name: value[k] for name, value in spreads.items()}
         labels = {name: label for name, label in _labels(model, frame).items() if label is not None}
-        row = {name: (np.asarray(label), predicted[name]) for name, label in labels.items() if name in predicted}
+        row = {name: (np.asarray(label), predicted[name], *_if_any(spread, name)) for name, label in labels.items() if name in predicted}
         if "latent_charge" in predicted:
             row["latent_gap"] = (out["charge"][k].numpy(), predicted["latent_charge"])
-        for name, (_, value) in row.items():
-            if not np.isfinite(value).all():
+        for name, values in row.items():
+            if not np.isfinite(values[1]).all():
                 raise ValueError(f"{frame.where}: the model's {name} is not finite; check the structure and the model")
         rows.append(row)
     return rows
 
 
-def _control(model: Model, frames: list[ElectrifiedFrame]) -> Control:
-    held = torch.tensor([f.charge if model.natural == "charge" else f.potential for f in frames], dtype=torch.float64)
-    fields = np.array([np.zeros(3) if f.efield is None else f.efield for f in frames])
-    if model.uses_field:
-        return Control(**{model.natural: held}, field=torch.from_numpy(fields))
-    for frame, field in zip(frames, fields):
-        if field.any():
-            raise ValueError(f"{frame.where}: labelled in a field of {field} V/A, which {type(model).__name__} does not read; use a field scheme or leave the frame out")
-    return Control(**{model.natural: held})
+def _spreads(model: Committee, structure: Structure, control: Control, out: dict[str, Tensor]) -> dict[str, list[np.ndarray]]:
+    """Return the spread of each frame's energy per atom, forces and conjugate."""
+    forces = model.forces_std(structure, control)
+    other = "potential" if model.natural == "charge" else "charge"
+    return {
+        "energy": list((out["energy_std"] / structure.counts).numpy()),
+        "forces": [forces[structure.system == k].numpy() for k in range(structure.n_systems)],
+        other: list(model.conjugate_std(structure, control).numpy()),
+    }
+
+
+def _if_any(values: dict, name: str) -> tuple:
+    return (values[name],) if name in values else ()
 
 
 def _predictions(model: Model, out: dict[str, Tensor], structure: Structure, k: int) -> dict[str, np.ndarray]:
@@ -179,25 +203,12 @@ def _predictions(model: Model, out: dict[str, Tensor], structure: Structure, k: 
 
 
 def _labels(model: Model, frame: ElectrifiedFrame) -> dict:
-    charge = None if frame.n_excess is None else frame.charge
-    energy = _natural_energy(model, frame)
+    charge, energy = charge_of(frame), natural_energy(model, frame)
     return {
         "energy": None if energy is None else energy / len(frame.geometry),
         "forces": frame.forces,
         "charge": charge,
-        "potential": _potential(frame),
+        "potential": potential_of(frame),
         "dipole": frame.dipole,
         "latent_charge": charge,
     }
-
-
-def _natural_energy(model: Model, frame: ElectrifiedFrame) -> float | None:
-    if frame.energy is None or frame.energy_kind == "none":
-        return None
-    if model.natural == "potential":
-        return frame.grand_energy
-    return frame.enthalpy if model.uses_field else frame.canonical_energy
-
-
-def _potential(frame: ElectrifiedFrame) -> float | None:
-    return frame.potential if frame.mu is not None and frame.mu_zero in CONVERTIBLE_ZEROS else None

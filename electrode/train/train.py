@@ -5,11 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 
-from electrode.models.base import Model, ModelCard
+from electrode.models.base import Calibration, Model, ModelCard
 from electrode.models.committee import Committee
 from electrode.models.schemes import SCHEMES
 from electrode.models.store import build_model, from_plain
-from electrode.train.fit import TrainConfig, Training, fit
+from electrode.train.calibration import scale_factor
+from electrode.train.checkpoint import Checkpoint
+from electrode.train.config import TrainConfig
+from electrode.train.course import Training
+from electrode.train.fit import fit
+from electrode.train.labels import charge_of, potential_of
+from electrode.train.metrics import compare
+from electrode.train.processes import ALONE, Processes
+from electrode.train.solve import solve
 
 
 def train(
@@ -21,18 +29,23 @@ def train(
     progress: Callable[[dict], None] | None = None,
     members: int = 1,
     caution: float = 0.0,
+    *,
+    checkpoint: Checkpoint | None = None,
+    processes: Processes = ALONE,
 ) -> Training:
-    """Train a new model of a scheme, or a committee of them from different seeds in the same time.
+    """Train a new model of a scheme, or a committee of them at once, from different first weights and on the same order of frames.
 
     Parameters
     ----------
     scheme : a name of `electrode schemes`
     training_frames, validation_frames : `ElectrifiedFrame` of one method
-    config : how to train
+    config : how to train; with `bootstrap` the members see different draws of the trajectories
     choices : entries of the scheme's configuration that differ from its defaults, nested as the configuration is
     progress : called with each row of the history
-    members : models of the committee; each is trained for its share of `max_minutes`
+    members : models of the committee; their spread is calibrated on the validation frames
     caution : weight of the members' disagreement in the committee's energy, see `models.committee`
+    checkpoint : where the training is kept, None for nowhere; least squares (`train.solve`) last seconds to minutes and keep none
+    processes : those that train together; least squares run in one
 
     Raises
     ------
@@ -42,23 +55,29 @@ def train(
     if members < 1 or caution < 0 or (caution and members < 2):
         raise ValueError(f"train: expected at least one member, and two where caution > 0; got {members} members, caution {caution}")
     card = card_of([*training_frames, *validation_frames])
-    share = replace(config, max_minutes=config.max_minutes / members)
-    results = []
-    for k in range(members):
-        model = new_model(scheme, card, choices)
-        if members > 1:
-            model = build_model(scheme, replace(model.config, seed=model.config.seed + k))
-        report = None if progress is None else _member_progress(progress, k, members)
-        results.append(fit(model, training_frames, validation_frames, replace(share, seed=config.seed + k), report))
-        results[-1].model.card = card
-    if members == 1:
-        return results[0]
-    history = [{"member": k, **row} for k, r in enumerate(results) for row in r.history]
-    return Training(Committee.of([r.model for r in results], scheme, caution), history)
+    model = new_model(scheme, card, choices)
+    if members > 1:
+        own = model.config
+        model = Committee.of([build_model(scheme, replace(own, seed=own.seed + k)) for k in range(members)], scheme, caution)
+    if scheme in SCHEMES and SCHEMES[scheme].linear:
+        result = solve(model, training_frames, validation_frames, config, progress)
+    else:
+        result = fit(model, training_frames, validation_frames, config, progress, checkpoint=checkpoint, processes=processes)
+    model.card = card
+    if members > 1:
+        model.card = replace(card, calibration=calibrate(model, validation_frames))
+    return result
 
 
-def _member_progress(progress: Callable[[dict], None], k: int, members: int) -> Callable[[dict], None]:
-    return lambda row: progress({**row, "done": (k + row["done"]) / members})
+def calibrate(model: Committee, frames: Sequence) -> Calibration:
+    """Return the factors that make the spread of a committee a standard error on frames that its members were not fitted to."""
+    before, model.card = model.card, replace(model.card, calibration=None)
+    try:
+        found = compare(model, frames)
+    finally:
+        model.card = before
+    conjugate = "potential" if model.natural == "charge" else "charge"
+    return Calibration(*(scale_factor(*found.spreads(name)) for name in ("energy", "forces", conjugate)))
 
 
 def new_model(scheme: str, card: ModelCard, choices: dict | None = None) -> Model:
@@ -87,8 +106,8 @@ def card_of(frames: Sequence) -> ModelCard:
     flat = [f.where for f, a in zip(frames, areas) if not a > 0]
     if flat:
         raise ValueError(f"{flat[0]}: expected a cell whose first two vectors span the surface, got an area of 0; drop the {len(flat)} frames without one")
-    density = [f.charge / a for f, a in zip(frames, areas)]
-    potential = [f.potential for f in frames]
+    density = [q / a for f, a in zip(frames, areas) if (q := charge_of(f)) is not None]
+    potential = [p for f in frames if (p := potential_of(f)) is not None]
     return ModelCard(
         method_ids=tuple(sorted({f.method_id for f in frames if f.method_id})),
         potential_zero=single["mu_zero"],
@@ -96,8 +115,8 @@ def card_of(frames: Sequence) -> ModelCard:
         countercharge_gap=single["countercharge_gap"],
         she_absolute=single["phi_she"],
         elements=tuple(sorted({int(z) for f in frames for z in f.geometry.numbers})),
-        surface_charge_range=(min(density), max(density)),
-        potential_range=(min(potential), max(potential)),
+        surface_charge_range=(min(density), max(density)) if density else None,
+        potential_range=(min(potential), max(potential)) if potential else None,
     )
 
 

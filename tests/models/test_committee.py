@@ -33,15 +33,18 @@ def test_it_is_the_mean_of_its_members():
     out, single = evaluate(committee, STRUCTURE, HELD), [evaluate(m, STRUCTURE, HELD) for m in committee.members()]
     for name in ("grand_energy", "charge", "forces", "capacitance", "atomic_charges"):
         torch.testing.assert_close(out[name], torch.stack([s[name] for s in single]).mean(0), rtol=0, atol=1e-9)
-    torch.testing.assert_close(out["energy_std"], torch.stack([s["grand_energy"] for s in single]).std(0), rtol=0, atol=1e-9)
+    spread = committee.card.calibration.energy * torch.stack([s["grand_energy"] for s in single]).std(0)
+    torch.testing.assert_close(out["energy_std"], spread, rtol=0, atol=1e-9)
     assert (out["energy_std"] > 1e-6).all()
 
 
 def test_the_spread_of_forces_is_that_of_the_members():
     committee = pupil(members=3)
     wanted = torch.stack([evaluate(m, STRUCTURE, HELD)["forces"] for m in committee.members()]).std(0)
-    torch.testing.assert_close(committee.forces_std(STRUCTURE, HELD), wanted, rtol=0, atol=1e-9)
+    torch.testing.assert_close(committee.forces_std(STRUCTURE, HELD), committee.card.calibration.forces * wanted, rtol=0, atol=1e-9)
     assert wanted.max() > 1e-4
+    charge = torch.stack([evaluate(m, STRUCTURE, HELD)["charge"] for m in committee.members()]).std(0)
+    torch.testing.assert_close(committee.conjugate_std(STRUCTURE, HELD), committee.card.calibration.conjugate * charge, rtol=0, atol=1e-9)
 
 
 def test_the_spread_is_stored_with_it(tmp_path):

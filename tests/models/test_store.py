@@ -217,3 +217,19 @@ def test_single_precision_halves_the_size_and_keeps_the_numbers(tmp_path):
     assert sizes[1] < 0.6 * sizes[0]
     for (name, a), b in zip(model.state_dict().items(), load_model(tmp_path / "single").state_dict().values()):
         assert a.dtype == b.dtype and torch.allclose(a, b, rtol=1e-6, atol=1e-30), name
+
+
+def test_a_replacement_that_fails_leaves_the_old_model(tmp_path, monkeypatch):
+    folder = tmp_path / "model"
+    save_model(Baseline(), folder)
+    real = os.replace
+
+    def refuse(source, target):
+        if str(target) == str(folder) and not str(source).endswith(".old"):
+            raise OSError("the disk said no")
+        return real(source, target)
+
+    monkeypatch.setattr(os, "replace", refuse)
+    with pytest.raises(OSError, match="the disk said no"):
+        save_model(Baseline(), folder, force=True)
+    assert isinstance(load_model(folder), Baseline) and [p.name for p in tmp_path.iterdir()] == ["model"]

@@ -11,6 +11,7 @@ import electrode.train.blocks as module
 from electrode.state import Control
 from electrode.thermo import evaluate
 from electrode.train.blocks import batches, blocks
+from electrode.train.processes import Processes
 
 
 def small():
@@ -44,8 +45,9 @@ def test_labels_are_the_natural_scalar_and_its_conjugate():
 
 def test_frames_without_energy_or_forces_have_nan_labels():
     bare = [replace(f, energy=None, energy_kind="none") if k == 0 else replace(f, forces=None) for k, f in enumerate(small()[::3])]
-    with pytest.raises(ValueError, match="energy"):
-        blocks(pupil(), bare)
+    (block,) = blocks(pupil(), bare)
+    assert torch.isnan(block.labels["energy"]).tolist() == [True, False]
+    assert torch.isnan(block.labels["forces"]).all(1).tolist() == [False, True]
     (block,) = blocks(pupil(), [replace(small()[0], forces=None), small()[3]])
     assert torch.isnan(block.labels["forces"][0]).all() and torch.isfinite(block.labels["forces"][1]).all()
 
@@ -68,6 +70,17 @@ def test_taken_frames_predict_as_they_did():
         whole, part = block.predict(model), block.take(rows).predict(model)
         torch.testing.assert_close(part["energy"], whole["energy"][rows], rtol=0, atol=1e-12)
         torch.testing.assert_close(part["forces"], whole["forces"][rows], rtol=0, atol=1e-12)
+
+
+def test_processes_share_the_frames_and_the_batches():
+    """What two processes hold of a batch is together what one process has in it."""
+    training = frames()[0]
+    model, pair = pupil(), [Processes(0, 2), Processes(1, 2)]
+    whole = [sorted(b.labels["energy"].tolist()) for b in batches(blocks(model, training), 8, np.random.default_rng(5))]
+    halves = [[b.labels["energy"].tolist() for b in batches(blocks(model, training, processes=p), 4, np.random.default_rng(5), p)] for p in pair]
+    assert [sorted(a + b) for a, b in zip(*halves)] == whole
+    (lone,) = blocks(model, training[:1], processes=pair[1])
+    assert len(lone) == 0 and lone.total == 1
 
 
 def test_too_large_a_cache_is_refused_with_its_size(monkeypatch):

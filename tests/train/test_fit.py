@@ -9,10 +9,10 @@ from ase.build import molecule
 from teacher import SMALL, TERMS, frames, interface, labelled
 
 from electrode.models.base import ModelCard
-from electrode.models.committee import Committee
 from electrode.train.fit import TrainConfig, fit
 from electrode.train.loss import Term
 from electrode.train.metrics import frame_errors
+from electrode.train.schedule import Schedule
 from electrode.train.train import card_of, new_model, train
 
 QUICK = TrainConfig(TERMS, max_minutes=5.0, epochs=4, batch_size=12, validate_every=2)
@@ -74,6 +74,38 @@ def test_time_ends_training():
     assert found.history and found.history[-1]["epoch"] >= 1
 
 
+def test_patience_ends_training():
+    config = replace(QUICK, epochs=400, learning_rate=0.02, validate_every=1, patience=3)
+    found = train("dual", few(), frames()[1], config, choices=SMALL)
+    losses = [r["validation_loss"] for r in found.history]
+    assert len(losses) < 400 and losses.index(min(losses)) == len(losses) - 4
+
+
+def test_averaged_weights_are_what_is_validated_and_kept():
+    """At a rate that makes single weights jump, their average validates better."""
+    config = replace(QUICK, epochs=40, learning_rate=0.05, schedule=Schedule("constant"), validate_every=5)
+    plain, averaged = (train("dual", *frames(), replace(config, averaging=a), choices=SMALL) for a in (0.0, 0.95))
+    last = [np.mean([r["validation_loss"] for r in run.history[-4:]]) for run in (plain, averaged)]
+    assert last[1] < 0.8 * last[0]
+    errors = frame_errors(averaged.model, frames()[1])
+    row = min(averaged.history, key=lambda r: r["validation_loss"])
+    assert errors["energy_rmse_meV_per_atom"] == pytest.approx(1e3 * row["validation_energy"], rel=1e-6)
+
+
+def test_polishing_lowers_the_loss_and_never_worsens_the_model():
+    config = replace(QUICK, epochs=30, learning_rate=0.02, polish=40, weight_decay=0.0)
+    found = train("dual", few(), few(), config, choices=SMALL)
+    before = [r for r in found.history if "polish" not in r]
+    after = [r for r in found.history if "polish" in r]
+    assert [r["polish"] for r in after] == [10, 20, 30, 40]
+    assert found.best < 0.5 * min(r["validation_loss"] for r in before)
+    other = train("dual", few(), frames()[1], config, choices=SMALL)
+    assert other.best <= min(r["validation_loss"] for r in other.history if "polish" not in r)
+    errors = frame_errors(other.model, frames()[1])
+    row = min(other.history, key=lambda r: r["validation_loss"])
+    assert errors["charge_rmse_e"] == pytest.approx(row["validation_conjugate"], rel=1e-6)
+
+
 def test_sets_without_frames_are_refused():
     model = new_model("dual", card_of(few()), SMALL)
     for sets in (([], few()), (few(), [])):
@@ -87,6 +119,16 @@ def test_labels_that_are_missing_do_not_stop_training():
     training = [replace(f, forces=None) if k % 2 else f for k, f in enumerate(few())]
     found = train("dual", training, few(), QUICK, choices=SMALL)
     assert np.isfinite(found.best) and torch.isfinite(weights(found.model)).all()
+
+
+def test_a_frame_counts_for_the_labels_that_it_has():
+    """Frames without energy, forces or charge change only the terms whose labels they have."""
+    whole = few()
+    silent = replace(whole[0], energy=None, energy_kind="none", n_excess=None)
+    found = train("dual", [silent, *whole[1:]], whole, QUICK, choices=SMALL)
+    forces_only = [replace(f, energy=None, energy_kind="none", n_excess=None) for f in whole]
+    alone = train("dual", forces_only, forces_only, replace(QUICK, terms=(Term("forces"),)), choices=SMALL).model
+    assert np.isfinite(found.best) and alone.card.surface_charge_range is None and alone.card.potential_range is not None
 
 
 def test_no_label_of_the_loss_at_all_is_refused():
@@ -121,14 +163,6 @@ def test_frames_of_a_molecule_have_no_charge_per_area():
         card_of([frame])
 
 
-def test_members_are_trained_from_different_seeds():
-    found = train("dual", *frames(), QUICK, choices=SMALL, members=2)
-    assert isinstance(found.model, Committee) and found.model.card.elements == (1, 8, 79)
-    a, b = (weights(m) for m in found.model.members())
-    assert not torch.equal(a, b) and {r["member"] for r in found.history} == {0, 1}
-    assert torch.equal(a, weights(train("dual", *frames(), QUICK, choices=SMALL).model))
-
-
 @pytest.mark.parametrize("scheme, choices, members, message", [
     ("duel", {}, 1, "did you mean 'dual'"),
     ("baseline", {}, 1, "nothing to train"),
@@ -142,7 +176,7 @@ def test_mistakes_are_refused_by_name(scheme, choices, members, message):
         train(scheme, few(), few(), QUICK, choices=choices, members=members)
 
 
-@pytest.mark.parametrize("change", [{"epochs": 0}, {"max_minutes": 0.0}, {"batch_size": 0}, {"learning_rate": float("nan")}, {"weight_decay": -0.1}, {"terms": ()}, {"gradient_clip": -1.0}, {"validate_every": 0}])
+@pytest.mark.parametrize("change", [{"epochs": 0}, {"max_minutes": 0.0}, {"batch_size": 0}, {"learning_rate": float("nan")}, {"weight_decay": -0.1}, {"terms": ()}, {"gradient_clip": -1.0}, {"validate_every": 0}, {"averaging": 1.0}, {"patience": 0}, {"polish": -1}, {"polish_share": 1.0}])
 def test_choices_of_training_are_checked(change):
     with pytest.raises(ValueError, match="TrainConfig"):
         TrainConfig(**change)

@@ -1,0 +1,72 @@
+"""The choices of a training."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from electrode.train.loss import Term
+from electrode.train.schedule import Schedule
+
+TERMS = (Term("energy", 1.0, 0.002), Term("forces", 3.0, 0.06), Term("conjugate", 1.0, 0.01))
+_POSITIVE = ("max_minutes", "batch_size", "learning_rate", "gradient_clip", "validate_every")
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """How a model is trained.
+
+    Parameters
+    ----------
+    terms : the loss
+    max_minutes : time for the training, the polishing included
+    epochs : passes over the data, None for as many as the time allows
+    batch_size : frames, in each process
+    learning_rate, weight_decay : of AdamW
+    schedule : of the learning rate over the time or over `epochs`, whichever ends first, see `Schedule`
+    gradient_clip : largest norm of a step's gradient, of each member
+    validate_every : epochs between validations; the weights with the lowest validation loss are kept
+    patience : validations without a lower loss after which training ends, None to go on
+    averaging : decay of the exponential moving average of the weights for each step, which is then what is validated and kept; 0
+        for the weights as they are
+    bootstrap : train each member on trajectories drawn with replacement
+    polish : number, in tens, of full-batch quasi-Newton iterations at most after the descent, see `polish`; 0 for none
+    polish_share : share of `max_minutes` that they may take
+    seed : of the order of frames and of the draws
+    """
+
+    terms: tuple[Term, ...] = TERMS
+    max_minutes: float = 5.0
+    epochs: int | None = None
+    batch_size: int = 20
+    learning_rate: float = 5e-3
+    weight_decay: float = 0.1
+    schedule: Schedule = Schedule()
+    gradient_clip: float = 100.0
+    validate_every: int = 10
+    patience: int | None = None
+    averaging: float = 0.0
+    bootstrap: bool = False
+    polish: int = 0
+    polish_share: float = 0.3
+    seed: int = 0
+
+    def __post_init__(self):
+        for name in _POSITIVE:
+            if not getattr(self, name) > 0:
+                raise ValueError(f"TrainConfig.{name}: expected a positive number, got {getattr(self, name)}")
+        if not self.weight_decay >= 0 or (self.epochs is not None and self.epochs < 1) or not self.terms:
+            raise ValueError("TrainConfig: expected weight_decay >= 0, epochs >= 1 or None, and at least one term")
+        if not 0 <= self.averaging < 1 or not 0 < self.polish_share < 1:
+            raise ValueError(f"TrainConfig: expected 0 <= averaging < 1 and 0 < polish_share < 1, got {self.averaging} and {self.polish_share}")
+        if (self.patience is not None and self.patience < 1) or self.polish < 0:
+            raise ValueError(f"TrainConfig: expected patience >= 1 or None and polish >= 0, got {self.patience} and {self.polish}")
+
+    @property
+    def descent_minutes(self) -> float:
+        """Time for the stochastic descent."""
+        return self.max_minutes * (1.0 - self.polish_share) if self.polish else self.max_minutes
+
+    @property
+    def quantities(self) -> tuple[str, ...]:
+        """The quantities of the loss."""
+        return tuple(t.quantity for t in self.terms)

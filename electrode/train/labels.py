@@ -1,0 +1,123 @@
+"""What the frames know, as tensors: NaN where a label is missing, so that a frame counts for whatever it has."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from electrode.data.problems import fault
+from electrode.data.record import CONVERTIBLE_ZEROS, ElectrifiedFrame
+from electrode.models.base import Model
+
+_NEAR = 1e-6  # two values of the natural variable closer than this are one [e or V]
+
+
+def natural_energy(model: Model, frame: ElectrifiedFrame) -> float | None:
+    """Return the label of the model's scalar [eV], or None where the frame has no energy or not what its conversion needs."""
+    if frame.energy is None or frame.energy_kind == "none":
+        return None
+    converted = model.natural == "potential" or frame.energy_kind in ("Omega", "Omega_total")
+    if converted and (frame.n_excess is None or frame.mu is None):
+        return None
+    if model.natural == "potential":
+        return frame.grand_energy
+    return frame.enthalpy if model.uses_field else frame.canonical_energy
+
+
+def charge_of(frame: ElectrifiedFrame) -> float | None:
+    """Return the net charge [e], or None where it is not stated."""
+    return None if frame.n_excess is None else frame.charge
+
+
+def potential_of(frame: ElectrifiedFrame) -> float | None:
+    """Return the absolute potential [V], or None where it is not stated or stands on a zero that allows no conversion."""
+    return frame.potential if frame.mu is not None and frame.mu_zero in CONVERTIBLE_ZEROS else None
+
+
+def held(model: Model, frames: Sequence[ElectrifiedFrame]) -> dict[str, Tensor]:
+    """Return the control of each frame: the natural variable (B,) and, for a model that reads one, the field (B, 3) [V/A].
+
+    Raises
+    ------
+    DataError
+        where a frame lacks the natural variable.
+    ValueError
+        for a frame in a field that the model does not read.
+    """
+    natural = [f.charge if model.natural == "charge" else f.potential for f in frames]
+    fields = np.array([np.zeros(3) if f.efield is None else f.efield for f in frames], dtype=np.float64)
+    found = {model.natural: torch.tensor(natural, dtype=torch.float64)}
+    if model.uses_field:
+        return {**found, "field": torch.from_numpy(fields)}
+    for frame, field in zip(frames, fields):
+        if field.any():
+            raise ValueError(f"{frame.where}: labelled in a field of {field} V/A, which {type(model).__name__} does not read; use a field scheme or leave the frame out")
+    return found
+
+
+def labels(model: Model, frames: Sequence[ElectrifiedFrame]) -> dict[str, Tensor]:
+    """Return the labels of B frames of n atoms each, NaN where one is missing; shapes and units stand in `blocks.Block`.
+
+    Raises
+    ------
+    DataError
+        for an energy that cannot be converted, or a hardness that is not positive.
+    """
+    n = 3 * len(frames[0].geometry)
+    column = lambda values: np.array([np.nan if v is None else v for v in values], dtype=np.float64)
+    row = lambda values, size: np.array([np.full(size, np.nan) if v is None else np.ravel(v) for v in values], dtype=np.float64)
+    charge, potential = column([charge_of(f) for f in frames]), column([potential_of(f) for f in frames])
+    natural, conjugate = (charge, potential) if model.natural == "charge" else (potential, charge)
+    forces = row([f.forces for f in frames], n)
+    slope = between_neighbours(frames, natural, np.column_stack([conjugate, forces]))
+    found = {
+        "energy": column([natural_energy(model, f) for f in frames]),
+        "forces": forces,
+        "charge": charge,
+        "conjugate": conjugate,
+        "capacitance": _capacitance(model, frames, slope[:, 0]),
+        "force_slope": slope[:, 1:],
+    }
+    if model.uses_field:
+        found["dipole"] = row([f.dipole for f in frames], 3)
+        found["born_charges"] = row([f.born_charges for f in frames], 3 * n)
+    return {name: torch.from_numpy(value) for name, value in found.items()}
+
+
+def between_neighbours(frames: Sequence[ElectrifiedFrame], x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Return dy/dx (B, k) where a frame stands between two others of its geometry and method, NaN elsewhere.
+
+    The slope in the middle of the parabola through three points (x_a, y_a), (x, y), (x_b, y_b), of second order in their
+    distances,
+
+        dy/dx = [ (y - y_a) h_b/h_a + (y_b - y) h_a/h_b ] / (h_a + h_b),   h_a = x - x_a,  h_b = x_b - x
+
+    Parameters
+    ----------
+    frames : B frames
+    x : (B,);  y : (B, k)
+    """
+    found = np.full(y.shape, np.nan)
+    groups: dict[tuple, list[int]] = {}
+    for k, frame in enumerate(frames):
+        if np.isfinite(x[k]):
+            groups.setdefault((frame.geometry_id, frame.method_id), []).append(k)
+    for rows in groups.values():
+        rows = sorted(rows, key=lambda k: x[k])
+        for a, k, b in zip(rows, rows[1:], rows[2:]):
+            below, above = x[k] - x[a], x[b] - x[k]
+            if min(below, above) > _NEAR:
+                found[k] = ((y[k] - y[a]) * above / below + (y[b] - y[k]) * below / above) / (below + above)
+    return found
+
+
+def _capacitance(model: Model, frames: Sequence[ElectrifiedFrame], slope: np.ndarray) -> np.ndarray:
+    """Return dQ/dPhi: the inverse of the labelled hardness d2E/dQ2 [eV/e^2] where there is one, else from neighbours."""
+    for frame in frames:
+        if frame.hardness is not None and not frame.hardness > 0:
+            raise fault(frame.where, f"REF_hardness = {frame.hardness}: expected d2E/dQ2 > 0 of a stable interface", "leave the label out, or mend it")
+    slope = slope if model.natural == "potential" else 1.0 / slope
+    return np.array([s if f.hardness is None else 1.0 / f.hardness for f, s in zip(frames, slope)])

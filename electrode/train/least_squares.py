@@ -1,0 +1,179 @@
+"""Training by damped Gauss-Newton steps, for models whose heads are linear in their weights.
+
+    minimise sum_k weight_k (residual_k/scale_k)^2 + sum_p ((theta_p - theta_p0)/spread_p)^2
+
+over energies per atom, forces and potentials.  The second sum is the prior: the weights of a kernel head are independent
+normal numbers in the basis that whitens it, times the head's amplitude, so that the sum is the log posterior of Gaussian-process
+regression with the scales as noise.  A few steps replace thousands of epochs.
+Sources: Levenberg 1944, https://doi.org/10.1090/qam/10666; Marquardt 1963, https://doi.org/10.1137/0111030
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from scipy.linalg import LinAlgError, cho_factor, cho_solve
+from scipy.linalg.blas import dsyrk
+
+from electrode.models.base import Model
+from electrode.train.blocks import Block
+from electrode.train.linear_rows import Geometry, Weights, derivatives, geometries, jacobians, outputs, residuals
+from electrode.train.loss import Term
+
+STEPS = 30  # at most
+TOLERANCE = 1e-4  # relative fall of the loss that ends the training
+_DAMPING = (1e-2, 1e-10, 1e4)  # first, least, most, relative to the diagonal
+_CHUNK = 4000  # rows added at a time
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A model with the data it is fitted to.
+
+    Parameters
+    ----------
+    model : with heads, see `models.equilibration`
+    data : the geometries
+    sizes : functions of each element's whitened basis
+    factors : quantity -> sqrt(weight)/scale
+    start, spread : (P,) prior mean and standard deviation of the packed weights
+    shape : weights of the right shapes
+    """
+
+    model: Model
+    data: list[Geometry]
+    sizes: list[int]
+    factors: dict[str, float]
+    start: np.ndarray
+    spread: np.ndarray
+    shape: Weights
+
+    def cost(self, theta: np.ndarray) -> float:
+        """Return the sum that is minimised."""
+        total = float((((theta - self.start) / self.spread) ** 2).sum())
+        for geometry in self.data:
+            found = self.found(geometry, theta)
+            for name, factor in self.factors.items():
+                e = _weighted(found[name], geometry) * factor
+                total += float(np.nansum(e**2))
+        return total
+
+    def found(self, geometry: Geometry, theta: np.ndarray) -> dict[str, np.ndarray]:
+        """Return the residuals of a geometry."""
+        weights = self.shape.unpack(theta)
+        value, slope = outputs(geometry, weights, self.sizes)
+        return residuals(geometry, slope, *derivatives(self.model, geometry, value, weights.scalars, second=False))
+
+    def errors(self, theta: np.ndarray) -> dict[str, float]:
+        """Return the root mean square residual of each quantity that has labels."""
+        found = [self.found(g, theta) for g in self.data]
+        flat = {name: np.concatenate([f[name].ravel() for f in found]) for name in self.factors}
+        return {name: float(np.sqrt(np.nanmean(x**2))) for name, x in flat.items() if np.isfinite(x).any()}
+
+    def normal(self, theta: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return J^T J (upper triangle) and J^T r, the prior included."""
+        p = len(theta)
+        matrix, right = np.zeros((p, p), order="F"), (self.start - theta) / self.spread**2
+        rows, held = [], 0
+        for geometry in self.data:
+            rows.append(self._rows(geometry, theta))
+            held += len(rows[-1])
+            if held > _CHUNK or geometry is self.data[-1]:
+                stacked = np.concatenate(rows)
+                matrix = dsyrk(1.0, stacked[:, :-1].T, 1.0, matrix, overwrite_c=1)
+                right += stacked[:, :-1].T @ stacked[:, -1]
+                rows, held = [], 0
+        matrix[np.diag_indices(p)] += 1.0 / self.spread**2
+        return matrix, right
+
+    def _rows(self, geometry: Geometry, theta: np.ndarray) -> np.ndarray:
+        """Return weighted rows [jacobian, residual] of a geometry's labels, (K, P + 1)."""
+        weights = self.shape.unpack(theta)
+        value, slope = outputs(geometry, weights, self.sizes)
+        e, g_v, g_d, h_vv, h_vd = derivatives(self.model, geometry, value, weights.scalars, second=True)
+        found, slopes = residuals(geometry, slope, e, g_v, g_d), jacobians(geometry, slope, g_v, h_vv, h_vd)
+        parts = []
+        for name, factor in self.factors.items():
+            both = np.concatenate([slopes[name], found[name][..., None]], axis=-1)
+            both = factor * np.sqrt(geometry.weight).reshape(-1, *[1] * (both.ndim - 1)) * both
+            parts.append(both.reshape(-1, both.shape[-1]))
+        rows = np.concatenate(parts)
+        return rows[~np.isnan(rows[:, -1])]
+
+
+def problem(model: Model, data: Sequence[Block], frames: Sequence, terms: Sequence[Term], weight: Sequence[float]) -> Problem:
+    """Return the problem of fitting a model, already adapted, to frames with weights (frames,); `data` as in `geometries`."""
+    roots, sizes, shape = _basis(model)
+    spread = Weights(
+        np.broadcast_to(model.config.amplitudes, shape.coefficients.shape),
+        np.broadcast_to(model.offset_spreads, shape.offsets.shape),
+        np.full(shape.scalars.shape, model.scalar_spread),
+    ).pack()
+    factors = {t.quantity: math.sqrt(t.weight) / t.scale for t in terms if t.weight}
+    unknown = sorted(set(factors) - {"energy", "forces", "conjugate"})
+    if unknown:
+        raise ValueError(f"a least-squares training has the terms energy, forces and conjugate, got {unknown}; leave those out")
+    return Problem(model, geometries(model, data, frames, weight, roots), sizes, factors, shape.pack(), spread, shape)
+
+
+def _basis(model: Model) -> tuple[list[np.ndarray], list[int], Weights]:
+    """Return the whitening of each element's kernel, its sizes, and weights of the right shapes with the model's constants."""
+    heads = model.heads
+    roots = [heads.root(k).numpy() if int(heads.used[k]) else np.zeros((0, 0)) for k in range(len(heads.offsets))]
+    sizes = [r.shape[1] for r in roots]
+    constants = heads.offsets.detach().numpy().copy(), model.scalars().detach().numpy().copy()
+    return roots, sizes, Weights(np.zeros((sum(sizes), heads.weights.shape[2])), *constants)
+
+
+def take_weights(model: Model, solved: Problem, theta: np.ndarray) -> None:
+    """Give the model the weights of a vector."""
+    weights = solved.shape.unpack(theta)
+    with torch.no_grad():
+        model.heads.offsets.copy_(torch.from_numpy(weights.offsets))
+        model.scalars().copy_(torch.from_numpy(weights.scalars))
+        model.heads.weights.zero_()
+        for k, c in enumerate(np.split(weights.coefficients, np.cumsum(solved.sizes)[:-1])):
+            if len(c):
+                model.heads.weights[k, : int(model.heads.used[k])] = model.heads.root(k) @ torch.from_numpy(np.ascontiguousarray(c))
+
+
+def minimise(solved: Problem, steps: int, seconds: float, report: Callable[[int, float, np.ndarray], None]) -> np.ndarray:
+    """Return the weights at which the cost stops falling; `report(step, cost, theta)` is called after each step."""
+    theta, start = solved.start.copy(), time.monotonic()
+    cost, damping = solved.cost(theta), _DAMPING[0]
+    for step in range(1, steps + 1):
+        matrix, right = solved.normal(theta)
+        while True:
+            trial = theta + _damped(matrix, right, damping)
+            reached = solved.cost(trial)
+            if reached < cost or damping >= _DAMPING[2]:
+                break
+            damping *= 10.0
+        if not reached < cost:
+            break
+        fall, theta, cost = cost - reached, trial, reached
+        damping = max(damping / 10.0, _DAMPING[1])
+        report(step, cost, theta)
+        if fall < TOLERANCE * cost or time.monotonic() - start > seconds:
+            break
+    return theta
+
+
+def _damped(matrix: np.ndarray, right: np.ndarray, damping: float) -> np.ndarray:
+    """Solve (M + damping diag M) x = right for M given by its upper triangle, scaled to a unit diagonal."""
+    scale = 1.0 / np.sqrt(np.diag(matrix))
+    scaled = matrix * scale * scale[:, None]
+    scaled[np.diag_indices(len(scale))] = 1.0 + damping
+    try:
+        return scale * cho_solve(cho_factor(scaled, lower=False, overwrite_a=True), scale * right)
+    except LinAlgError:
+        return np.zeros_like(right)  # no step: the caller damps more
+
+
+def _weighted(values: np.ndarray, geometry: Geometry) -> np.ndarray:
+    return values * np.sqrt(geometry.weight).reshape(-1, *[1] * (values.ndim - 1))

@@ -1,0 +1,80 @@
+"""From frames to models with linear heads: landmarks, least squares, and the weights that validate best."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from electrode.models.base import Model
+from electrode.models.committee import Committee
+from electrode.train.blocks import blocks
+from electrode.train.bootstrap import bootstrap_weights
+from electrode.train.config import TrainConfig
+from electrode.train.course import Training
+from electrode.train.least_squares import STEPS, Problem, minimise, problem, take_weights
+from electrode.train.linear_rows import by_geometry
+
+
+def solve(
+    model: Model,
+    training_frames: Sequence,
+    validation_frames: Sequence,
+    config: TrainConfig = TrainConfig(),
+    progress: Callable[[dict], None] | None = None,
+) -> Training:
+    """Train a model whose heads are linear in their weights, or a committee of them, and leave it with the weights that validate best.
+
+    Parameters
+    ----------
+    model : as `models.equilibration`; its landmarks are chosen from the training frames.  The members of a committee learn from
+        trajectories drawn with replacement: nothing else would make them differ
+    training_frames, validation_frames : `ElectrifiedFrame`, both not empty and of different trajectories
+    config : `terms` (energy, forces and conjugate), `max_minutes`, `epochs` as the largest number of steps, `bootstrap` and `seed`
+    progress : called with a row of the history after each step
+
+    Raises
+    ------
+    ValueError
+        if a set is empty, or for a term that is not among those three.
+    """
+    if not len(training_frames) or not len(validation_frames):
+        raise ValueError(f"solve needs frames to train and to validate on; got {len(training_frames)} and {len(validation_frames)}")
+    data, check = (blocks(model, [some[rows[0]] for rows in by_geometry(some)]) for some in (training_frames, validation_frames))
+    members = model.members() if isinstance(model, Committee) else [model]
+    drawn = np.ones((1, len(training_frames)))
+    if config.bootstrap or len(members) > 1:
+        drawn = bootstrap_weights(training_frames, len(members), config.seed)
+    result = Training(model, scores=np.full(len(members), np.inf))
+    for k, (member, weight) in enumerate(zip(members, drawn)):
+        member.adapt(data)
+        solved = problem(member, data, training_frames, config.terms, weight)
+        held = problem(member, check, validation_frames, config.terms, np.ones(len(validation_frames)))
+        _solve_one(solved, held, config, result, k, progress)
+    if isinstance(model, Committee):
+        model.take(members)
+    result.best = float(result.scores.mean())
+    result.weights = {name: value.clone() for name, value in model.state_dict().items()}
+    model.eval()
+    return result
+
+
+def _solve_one(solved: Problem, held: Problem, config: TrainConfig, result: Training, k: int, progress) -> None:
+    """Fit one member, and leave it with the weights that validate best."""
+    members, kept = len(result.scores), solved.start
+    steps = min(STEPS, config.epochs or STEPS)
+
+    def report(step: int, cost: float, theta: np.ndarray) -> None:
+        nonlocal kept
+        errors = held.errors(theta)
+        score = sum((held.factors[name] * e) ** 2 for name, e in errors.items())
+        if score < result.scores[k]:
+            result.scores[k], kept = score, theta
+        which = {"member": k} if members > 1 else {}
+        row = {**which, "epoch": step, "training_loss": cost, "validation_loss": score, **{f"validation_{name}": e for name, e in errors.items()}}
+        result.history.append(row)
+        if progress is not None:
+            progress({**row, "done": (k + step / steps) / members})
+
+    minimise(solved, steps, 60.0 * config.max_minutes / members, report)
+    take_weights(solved.model, solved, kept)

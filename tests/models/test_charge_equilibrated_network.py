@@ -1,0 +1,115 @@
+"""The charge-equilibrated network, fitted to labels of the baseline, keeps every promise of a model."""
+
+from dataclasses import replace
+from functools import lru_cache
+
+import numpy as np
+import pytest
+import torch
+from teacher import SMALL, frames, interface
+
+from electrode.models.equilibration import Equilibration, EquilibrationConfig
+from electrode.physics.screened_coulomb import ScreenedCoulomb
+from electrode.physics.symmetry_functions import SymmetryFunctions
+from electrode.state import Control, Structure
+from electrode.testing import Case, ModelContract
+from electrode.thermo import evaluate
+from electrode.train.config import TrainConfig
+from electrode.train.solve import solve
+
+SYSTEMS = [interface((1, 1, 3), height=-1.1, seed=21), interface(height=1.0, seed=22), interface((2, 1, 2), height=2.6, water=True, seed=23)]
+
+
+def config(**changes):
+    functions = SymmetryFunctions((1, 8, 79), **{k: v for k, v in SMALL["symmetry_functions"].items()})
+    return replace(EquilibrationConfig(functions, landmarks=20), **changes)
+
+
+@lru_cache(maxsize=None)
+def fitted(fragments=False):
+    changes = {"fragments": True, "coulomb": ScreenedCoulomb(bonds=True)} if fragments else {}
+    model = Equilibration(config(**changes))
+    solve(model, *frames(), TrainConfig(epochs=4))
+    return model
+
+
+class TestEquilibration(ModelContract):
+    @pytest.fixture
+    def case(self):
+        return Case(fitted(), SYSTEMS, charge=0.01, potential=5.0)
+
+
+class TestFragments(ModelContract):
+    @pytest.fixture
+    def case(self):
+        return Case(fitted(fragments=True), SYSTEMS[:2], charge=0.01, potential=5.0)
+
+
+@pytest.mark.parametrize("fragments", [False, True])
+def test_charges_add_up_to_the_charge(fragments):
+    model, structure = fitted(fragments), Structure.from_atoms(SYSTEMS)
+    charge = torch.tensor([0.03, -0.02, 0.05], dtype=torch.float64)
+    out = evaluate(model, structure, Control(charge=charge))
+    assert (structure.total(out["atomic_charges"]) - charge).abs().max() < 1e-10
+
+
+def test_no_other_charges_have_a_lower_energy():
+    model, structure = fitted(), Structure.from_atoms(SYSTEMS[2])
+    out = evaluate(model, structure, Control(charge=0.05))
+    description = model.describe(structure)
+    n = len(structure.numbers)
+    matrix = description["coulomb"][: n * n].reshape(n, n)
+    heads = model.heads(description["symmetry"], model.channel(structure))
+    drive = heads[:, 1] + 0.05 * description["coulomb"][n * n :]
+    energy = lambda q: drive @ q + 0.5 * q @ (matrix + torch.diag(heads[:, 2].exp())) @ q
+    rng = np.random.default_rng(0)
+    lowest = energy(out["atomic_charges"])
+    for _ in range(20):
+        step = torch.tensor(rng.normal(size=n))
+        assert energy(out["atomic_charges"] + 1e-3 * (step - step.mean())) > lowest
+
+
+def test_the_capacitance_is_positive_where_weights_are_arbitrary():
+    model = Equilibration(config())
+    data = frames()[0][:1]
+    solve(model, data, data, TrainConfig(epochs=1))
+    torch.manual_seed(3)
+    with torch.no_grad():
+        model.heads.weights.copy_(3.0 * torch.randn_like(model.heads.weights))
+    for charge in (-2.0, -0.3, 0.0, 0.4, 3.0):
+        assert (evaluate(model, Structure.from_atoms(SYSTEMS), Control(charge=charge))["capacitance"] > 0).all()
+
+
+def test_far_from_the_surface_a_fragment_keeps_its_own_charge():
+    """With bonds, a lone ion is its formal charge whatever the electrode holds; without, the electrode takes it up."""
+    changes = {"fragments": True, "coulomb": ScreenedCoulomb(bonds=True), "formal_charges": ((1, 0.6),)}
+    model = Equilibration(config(**changes))
+    far = interface(height=9.0)
+    charges = [evaluate(model, Structure.from_atoms(far), Control(charge=q))["atomic_charges"][-1].item() for q in (-0.1, 0.2)]
+    assert charges == pytest.approx([0.6, 0.6], abs=1e-12)
+    shared = Equilibration(config())
+    charges = [evaluate(shared, Structure.from_atoms(far), Control(charge=q))["atomic_charges"][-1].item() for q in (-0.1, 0.2)]
+    assert abs(charges[1] - charges[0]) > 1e-3
+
+
+def test_two_cells_side_by_side_hold_twice_the_energy():
+    atoms = SYSTEMS[1]
+    once = evaluate(fitted(), Structure.from_atoms(atoms), Control(charge=0.04))
+    twice = evaluate(fitted(), Structure.from_atoms(atoms.repeat((2, 1, 1))), Control(charge=0.08))
+    assert twice["canonical_energy"].item() == pytest.approx(2 * once["canonical_energy"].item(), abs=1e-7)
+    assert twice["potential"].item() == pytest.approx(once["potential"].item(), abs=1e-7)
+    assert (twice["forces"][: len(atoms)] - once["forces"]).abs().max() < 1e-7
+
+
+def test_large_charge_is_a_parabola():
+    """The double layer's capacitance tends to a constant on either side, so that the third difference vanishes."""
+    at = lambda q: evaluate(fitted(), Structure.from_atoms(SYSTEMS[1]), Control(charge=q))["potential"].item()
+    for side in (-1.0, 1.0):
+        slopes = [at(side * q + 0.5) - at(side * q - 0.5) for q in (40.0, 80.0)]
+        assert slopes[1] == pytest.approx(slopes[0], rel=1e-3)
+
+
+@pytest.mark.parametrize("changes, message", [({"amplitudes": (1.0, 1.0)}, "4 positive"), ({"fragments": True}, "coulomb.bonds")])
+def test_bad_choices_are_refused(changes, message):
+    with pytest.raises(ValueError, match=message):
+        config(**changes)

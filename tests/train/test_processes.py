@@ -1,0 +1,54 @@
+"""Two processes on half the batch each end where one process on the whole batch does."""
+
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file
+from teacher import SMALL, TERMS, frames
+
+from electrode.models.store import save_model
+from electrode.train.fit import TrainConfig
+from electrode.train.processes import ALONE, Processes, leave, processes_of_environment
+from electrode.train.train import train
+
+CONFIG = TrainConfig(TERMS, max_minutes=50.0, epochs=4, batch_size=6, validate_every=2)
+TESTS = Path(__file__).parents[1]
+
+
+def gappy():
+    """Frames to train and to validate on, some without labels, one size in a single frame."""
+    training, validation = frames()
+    training = [replace(f, forces=None) if k % 5 == 0 else f for k, f in enumerate(training)]
+    large = [f for f in validation if len(f.geometry) > 4]
+    return training, [f for f in validation if len(f.geometry) == 4] + large[:1]
+
+
+def together(folder):
+    """What each of the processes does."""
+    processes = processes_of_environment()
+    found = train("dual", *gappy(), CONFIG, SMALL, processes=processes)
+    if processes.first:
+        save_model(found.model, folder)
+    leave(processes)
+
+
+def test_two_processes_are_one_with_the_double_batch(tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text(f"import sys\nsys.path[:0] = [{str(TESTS)!r}, {str(TESTS / 'train')!r}]\nfrom test_processes import together\ntogether({str(tmp_path / 'M')!r})\n")
+    words = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", str(script)]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=120, env={**os.environ, "OMP_NUM_THREADS": "1"})
+    assert done.returncode == 0, done.stderr
+    alone = train("dual", *gappy(), replace(CONFIG, batch_size=12), SMALL).model.state_dict()
+    for name, value in load_file(tmp_path / "M" / "weights.safetensors").items():
+        torch.testing.assert_close(value, alone[name], rtol=0, atol=1e-10)
+
+
+def test_without_torchrun_there_is_one(monkeypatch):
+    monkeypatch.delenv("WORLD_SIZE", raising=False)
+    assert processes_of_environment() == ALONE == Processes() and ALONE.first
+    value = torch.arange(3.0)
+    assert ALONE.sum(value) is value and ALONE.of_first(2.5) == 2.5

@@ -1,0 +1,152 @@
+"""Every trainable scheme on the same data under the same splits: trajectories, a reaction path, a charge at either end, or a metal left out.
+
+`python -m validation protocols [--schemes equilibration dual] [--protocols test path low high metal] [--minutes 5] [--seed 0] [--json F]`
+
+Frames are those of tutorials/data with its split files; `metal` also reads sjm_h_metal of $ELECTRODE_DATA.
+
+test : the test trajectories of the split.     path : both Volmer paths out of training, and the barrier along their fixed images.
+low, high : the frames of the lowest or highest charge of every geometry out of training, tested on them in the test trajectories.
+metal : trained on hydrogen on the other two metals and 0, 10 or 30 frames of the third, tested on the rest of it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from electrode.data.files import read_frames
+from electrode.data.splits import Split
+from electrode.output import refuse_existing, write_json
+from electrode.state import Control, Structure
+from electrode.thermo import evaluate
+from electrode.train.config import TrainConfig
+from electrode.train.train import train
+from validation.volmer import DATA, FIXED, PATHS, dft_profile, fixed_images, model_profile
+
+PROTOCOLS = ("test", "path", "low", "high", "metal")
+SETS = ("au111_h", "au111_h3o")
+BATCH = 50
+
+
+def errors(model, frames: Sequence) -> dict[str, float]:
+    """Return errors at the labelled charge, and of the charge at the labelled potential: rms over frames, the barest form of each label."""
+    found = {k: [] for k in ("energy_meV_per_atom", "force_meV_per_A", "force_without_net_meV_per_A", "potential_mV", "charge_e")}
+    for k in range(0, len(frames), BATCH):
+        some = sorted(frames[k : k + BATCH], key=lambda f: len(f.geometry))
+        structure = Structure.from_atoms([f.atoms for f in some])
+        out = evaluate(model, structure, Control(charge=[f.charge for f in some]))
+        back = evaluate(model, structure, Control(potential=[f.potential for f in some]))
+        counts = structure.counts.numpy()
+        energy = out["canonical_energy"].detach().numpy() - [f.canonical_energy for f in some]
+        forces = np.split(out["forces"].detach().numpy(), np.cumsum(counts)[:-1])
+        wrong = [a - f.forces for a, f in zip(forces, some)]
+        found["energy_meV_per_atom"] += list(1e3 * energy / counts)
+        found["force_meV_per_A"] += [1e3 * w.ravel() for w in wrong]
+        found["force_without_net_meV_per_A"] += [1e3 * (w - w.mean(0)).ravel() for w in wrong]
+        found["potential_mV"] += list(1e3 * (out["potential"].detach().numpy() - [f.potential for f in some]))
+        found["charge_e"] += list(back["charge"].detach().numpy() - [f.charge for f in some])
+    return {name: float(np.sqrt(np.mean(np.concatenate([np.atleast_1d(v) for v in values]) ** 2))) for name, values in found.items()}
+
+
+def by_charge(frames: Sequence, end: str) -> tuple[list, list]:
+    """Return the frames without the lowest or highest charge of each geometry, and those alone."""
+    groups: dict[str, list] = {}
+    for frame in frames:
+        groups.setdefault(frame.geometry_id, []).append(frame)
+    ordered = [sorted(g, key=lambda f: f.charge) for g in groups.values()]
+    last = 0 if end == "low" else -1
+    out = [g[last] for g in ordered if len(g) > 2]
+    held = {id(f) for f in out}
+    return [f for g in ordered for f in g if id(f) not in held], out
+
+
+def barrier_rows(model, frames) -> dict[str, list[float]]:
+    """Return the barriers along both fixed paths, DFT and model [eV], and their slopes in potential [e]."""
+    rows = {}
+    for path in PATHS:
+        images = fixed_images(frames, path)
+        for u in FIXED[1:]:
+            dft, found = dft_profile(images, u + 4.44)[0], model_profile(model, images, u + 4.44)
+            rows[f"{path} {u:+.1f} V"] = [float(p.max() - p[0]) for p in (dft, found)]
+        dft, found = (np.subtract(rows[f"{path} {FIXED[2]:+.1f} V"], rows[f"{path} {FIXED[1]:+.1f} V"]) / (FIXED[2] - FIXED[1])).tolist()
+        rows[f"{path} slope"] = [dft, found]
+    return rows
+
+
+def tasks(protocol: str, seed: int):
+    """Yield (name, training, validation, test, all frames) of a protocol."""
+    if protocol == "metal":
+        yield from _metals(seed)
+        return
+    for name in SETS if protocol != "path" else SETS[1:]:
+        frames = read_frames(DATA / f"{name}.xyz.gz")
+        split = Split.from_json(DATA / f"{name}.split.json")
+        training, held, test = (split.select(frames, p) for p in ("train", "validation", "test"))
+        if protocol == "path":
+            test = [f for f in frames if f.info["config_type"] in PATHS]
+            training, held = ([f for f in some if f.info["config_type"] not in PATHS] for some in (training, held))
+        elif protocol in ("low", "high"):
+            training, held = (by_charge(some, protocol)[0] for some in (training, held))
+            test = by_charge(test, protocol)[1]
+        yield name, training, held, test, frames
+
+
+def _metals(seed: int):
+    folder = Path(os.environ.get("ELECTRODE_DATA", "../shared/data")) / "sjm_h_metal"
+    if not folder.is_dir():
+        print(f"metal: skipped, {folder} is not there; set ELECTRODE_DATA")
+        return
+    sets = {m: read_frames(folder / f"{m}111_h.xyz") for m in ("au", "cu", "pt")}
+    # one method by all but the pseudopotential's name: the distance of the counter-charge is the same
+    for metal, own in sets.items():
+        names = sorted({f.trajectory for f in own})
+        np.random.default_rng(seed).shuffle(names)
+        for n in (0, 10, 30):
+            chosen = [f for name in names for f in own if f.trajectory == name][:n]
+            used = {f.trajectory for f in chosen}
+            others = [f for m, some in sets.items() if m != metal for f in some]
+            trajectories = sorted({(f.system or "", f.trajectory) for f in others}, key=str)
+            held = set(trajectories[:: 10])
+            training = [f for f in others if (f.system or "", f.trajectory) not in held] + chosen
+            yield f"{metal} +{n}", training, [f for f in others if (f.system or "", f.trajectory) in held], [f for f in own if f.trajectory not in used], own
+
+
+def main(argv: list[str]) -> int:
+    """Train, test, print."""
+    parser = argparse.ArgumentParser(prog="python -m validation protocols", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--schemes", nargs="+", default=["equilibration", "dual"])
+    parser.add_argument("--protocols", nargs="+", default=list(PROTOCOLS), choices=PROTOCOLS)
+    parser.add_argument("--minutes", type=float, default=5.0, help="of training for each model")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--json", type=Path)
+    parser.add_argument("--force", action="store_true")
+    arguments = parser.parse_args(argv)
+    refuse_existing([arguments.json], arguments.force)
+    torch.set_num_threads(1)
+    rows = []
+    print(f"{'protocol':8s} {'data':12s} {'scheme':14s} train test   E meV/atom   F, without net meV/A   potential mV   charge e", flush=True)
+    for protocol in arguments.protocols:
+        for name, training, held, test, frames in tasks(protocol, arguments.seed):
+            for scheme in arguments.schemes:
+                config = replace(TrainConfig(), max_minutes=arguments.minutes, seed=arguments.seed)
+                model = train(scheme, training, held, config).model
+                e = errors(model, test)
+                row = {"protocol": protocol, "data": name, "scheme": scheme, "n_train": len(training), "n_test": len(test), **e}
+                print(
+                    f"{protocol:8s} {name:12s} {scheme:14s} {len(training):5d} {len(test):4d}   {e['energy_meV_per_atom']:8.2f}     {e['force_meV_per_A']:6.1f} {e['force_without_net_meV_per_A']:6.1f}"
+                    f"            {e['potential_mV']:8.1f}       {e['charge_e']:.4f}", flush=True,
+                )  # fmt: skip
+                if protocol == "path":
+                    row["barriers_dft_model"] = barrier_rows(model, frames)
+                    for key, (dft, found) in row["barriers_dft_model"].items():
+                        print(f"    {key:24s} DFT {dft:.3f}   model {found:.3f}", flush=True)
+                rows.append(row)
+    if arguments.json:
+        write_json(arguments.json, rows, arguments.force)
+    return 0
