@@ -91,7 +91,7 @@ class Equilibration(Model):
         known = lambda table: torch.as_tensor(table, dtype=torch.float64)[elements]
         with torch.no_grad():
             self.heads.offsets[:, 1], self.heads.offsets[:, 2] = known(ELECTRONEGATIVITY), known(HARDNESS).log()
-        self.log_series = nn.Parameter(torch.zeros(1, dtype=torch.float64))  # ln(C_dl/C_d)
+        self.log_series = nn.Parameter(torch.ones(1, dtype=torch.float64))  # ln(C_dl/C_d)
         formal = torch.zeros(len(SYMBOLS), dtype=torch.float64)
         for z, charge in config.formal_charges:
             formal[z] = charge
@@ -112,13 +112,7 @@ class Equilibration(Model):
 
     def adapt(self, data) -> None:
         """Choose the landmarks from the training data (`train.blocks.Block`) and fit the elements' energies to it."""
-        channel = torch.cat([self.channel(b.structure) for b in data])
-        self.heads.place(torch.cat([b.description["symmetry"] for b in data]), channel)
-        counts = [b.structure.total(nn.functional.one_hot(self.channel(b.structure), len(self.heads.offsets)).double()) for b in data]
-        energy = torch.cat([b.labels["energy"] - b.description["short_range"] for b in data])
-        kept = ~torch.isnan(energy)
-        solution = torch.linalg.lstsq(torch.cat(counts)[kept], energy[kept, None], driver="gelsd").solution
-        self.heads.offsets.data[:, 0] = solution[:, 0]
+        self.heads.start(data, [self.channel(b.structure) for b in data])
 
     def channel(self, structure: Structure) -> Tensor:
         """Return the index of each atom's element, (N,)."""

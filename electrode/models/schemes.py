@@ -53,6 +53,11 @@ SCHEMES = {
         "charge equilibration with learned electronegativities and hardnesses in slab geometry, long-range by construction", "charge", True,
         linear=True,
     ),
+    "taylor": Scheme(
+        "electrode.models.taylor", "Taylor", "TaylorConfig",
+        "energy expanded in the charge per surface atom, coefficients learned by least squares", "charge", True,
+        linear=True,
+    ),
     "delta": Scheme(
         "electrode.models.delta", "Delta", "DeltaConfig",
         "a dual network that learns what the classical baseline misses", "potential", True,

@@ -69,6 +69,18 @@ class KernelHeads(nn.Module):
         return vectors[:, kept] / values[kept].sqrt()
 
     @torch.no_grad()
+    def start(self, data, channels: list[Tensor]) -> None:
+        """Choose the landmarks from training data (`train.blocks.Block`s with element indices), and fit the first output's constants.
+
+        The constants are those of the elements in the labelled energies, less the short-range energy beside the heads.
+        """
+        self.place(torch.cat([b.description["symmetry"] for b in data]), torch.cat(channels))
+        counts = [b.structure.total(nn.functional.one_hot(c, len(self.offsets)).double()) for b, c in zip(data, channels)]
+        energy = torch.cat([b.labels["energy"] - b.description["short_range"] for b in data])
+        kept = ~torch.isnan(energy)
+        self.offsets[:, 0] = torch.linalg.lstsq(torch.cat(counts)[kept], energy[kept, None], driver="gelsd").solution[:, 0]
+
+    @torch.no_grad()
     def place(self, features: Tensor, channel: Tensor) -> None:
         """Choose scales and landmarks from training environments (N, n_features); weights return to zero.
 

@@ -112,12 +112,19 @@ def _geometry(model, block, frames, weight, roots) -> Geometry:
     fixed = tuple(x[0] for x in model.fixed(block.structure, torch.tensor([0]), torch.arange(n)))
     missing = np.full(3 * n, np.nan)
     return Geometry(
-        channel, block.description["coulomb"].numpy(), block.jacobian["coulomb"][0].numpy(), basis, basis_slope,
+        channel, *_electrostatics(block, n), basis, basis_slope,
         float(block.description["short_range"][0]), block.jacobian["short_range"][0].numpy().ravel(), fixed,
         np.array([f.charge for f in frames]), np.array([f.canonical_energy for f in frames], float),
         np.array([missing if f.forces is None else np.ravel(f.forces) for f in frames]),
         np.array([f.potential for f in frames], float), weight,
     )  # fmt: skip
+
+
+def _electrostatics(block: Block, n: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the electrostatic features (D,) and their Jacobian (D, 3n), D = 0 for a model without."""
+    if "coulomb" not in block.description:
+        return np.zeros(0), np.zeros((0, 3 * n))
+    return block.description["coulomb"].numpy(), block.jacobian["coulomb"][0].numpy()
 
 
 def outputs(geometry: Geometry, weights: Weights, sizes: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:

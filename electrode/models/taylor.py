@@ -1,0 +1,128 @@
+"""The energy expanded in the charge per surface atom, each coefficient a sum over atoms: the plainest model that is right in cell size.
+
+    E(R, Q) = S(R) + sum_i [ a_0i + a_1i s + a_2i s^2/2 + a_3i s^3/6 + ... ],    s = Q a_0/area
+    a_ki = heads of Gaussian kernels over the symmetry functions G_i of each atom
+
+with a classical short-range energy S.  sum_i a_1i is the potential of zero charge times the number of surface atoms, and
+sum_i a_2i an inverse capacitance.  Everything is linear in the weights, so that one least-squares step trains it.  Nothing here keeps
+the capacitance positive or knows of electrostatics: trust it inside the trained charges, and `equilibration` beyond.
+The form is that of Bergmann et al., Phys. Rev. Lett. 135, 146201 (2025), https://arxiv.org/abs/2505.19745, with the area
+normalisation of its work function and with terms beyond the second order; the heads are ours.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from electrode.models.base import Model
+from electrode.nn.kernel_heads import KernelHeads
+from electrode.physics.neighbours import batch_neighbours
+from electrode.physics.pair import Bonds, ShortRange, ShortRangeKernel
+from electrode.physics.symmetry_functions import SymmetryFunctions
+from electrode.state import Control, Structure
+
+SURFACE_ATOM_AREA = 7.0  # a_0 [A^2], of an atom of a close-packed metal face
+GROWTH = 6.0  # of the prior of a_k/k! from one order to the next: charges of a tenth of an electron per surface atom are large
+
+
+@dataclass(frozen=True)
+class TaylorConfig:
+    """Choices of the scheme.
+
+    Parameters
+    ----------
+    symmetry_functions : the descriptor
+    order : highest power of the charge
+    landmarks : environments kept for each element;  length : of the kernels, see `nn.kernel_heads`
+    energy_amplitude, potential_amplitude : prior standard deviations of a_0 [eV] and of a_1 [V e], the higher ones follow
+    """
+
+    symmetry_functions: SymmetryFunctions
+    order: int = 3
+    landmarks: int = 300
+    length: float = 3.0
+    energy_amplitude: float = 3.0
+    potential_amplitude: float = 15.0
+    seed: int = 0
+
+    def __post_init__(self):
+        if self.order < 2 or not (self.energy_amplitude > 0 and self.potential_amplitude > 0):
+            raise ValueError(f"TaylorConfig: expected order >= 2 and positive amplitudes, got {self.order}, {self.energy_amplitude}, {self.potential_amplitude}")
+
+    @property
+    def amplitudes(self) -> tuple[float, ...]:
+        """Prior standard deviations of the heads."""
+        return (self.energy_amplitude, *(self.potential_amplitude * GROWTH ** (k - 1) * math.factorial(k) for k in range(1, self.order + 1)))
+
+    @classmethod
+    def for_elements(cls, elements: tuple[int, ...]) -> TaylorConfig:
+        """Return the default choices for atoms of these atomic numbers."""
+        return cls(SymmetryFunctions(tuple(sorted(elements))))
+
+
+class Taylor(Model):
+    """The expansion in charge."""
+
+    natural = "charge"
+    scalar_spread = 1.0
+
+    def __init__(self, config: TaylorConfig):
+        super().__init__()
+        self.config = config
+        functions = config.symmetry_functions
+        self.heads = KernelHeads(len(functions.elements), functions.n_features, config.order + 1, config.landmarks, config.length)
+        with torch.no_grad():
+            self.heads.offsets[:, 2] = 1.0
+        self.offset_spreads = (1e3, *(10.0 * a for a in config.amplitudes[1:]))
+
+    def kernels(self, structure: Structure) -> dict:
+        """Return the symmetry functions (N, F) and the short-range energy (S,)."""
+        array = lambda tensor: tensor.detach().cpu().numpy()
+        numbers, positions, functions = array(structure.numbers), array(structure.positions.double()), self.config.symmetry_functions
+        pairs = batch_neighbours(positions, array(structure.cell.double()), array(structure.pbc), array(structure.counts), functions.cutoff)
+        short = ShortRange(numbers, Bonds.of(positions, pairs), functions.cutoff)
+        return {"symmetry": functions.bind(numbers, positions, pairs), "short_range": ShortRangeKernel(short, array(structure.system))}
+
+    def adapt(self, data) -> None:
+        """Choose the landmarks from the training data (`train.blocks.Block`) and fit the elements' energies to it."""
+        self.heads.start(data, [self.channel(b.structure) for b in data])
+
+    def channel(self, structure: Structure) -> Tensor:
+        """Return the index of each atom's element, (N,)."""
+        return torch.from_numpy(self.config.symmetry_functions.channels(structure.numbers.numpy()))
+
+    def scalars(self) -> Tensor:
+        """Return the parameters that no atom owns: none."""
+        return torch.zeros(0, dtype=torch.float64)
+
+    def forward(self, structure: Structure, control: Control, description: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Return E (S,) [eV]; in open space s is the charge itself."""
+        totals = structure.total(self.heads(description["symmetry"], self.channel(structure)))
+        charge = control.expand(structure.n_systems).charge.to(totals)
+        energy = _series(totals, charge * _per_charge(structure))
+        return {"natural_energy": energy + description["short_range"]}
+
+    def fixed(self, structure: Structure, which: Tensor, atoms: Tensor) -> tuple[Tensor]:
+        """Return what the energy of systems `which` needs beside the outputs: a_0/area (s,)."""
+        return (_per_charge(structure)[which],)
+
+    def energy(self, outputs: Tensor, scalars: Tensor, flat: Tensor, charge: Tensor, per_charge: Tensor) -> tuple[Tensor]:
+        """Return the energy (...,) [eV] of outputs (..., n, order + 1) at a charge (...,) [e]."""
+        return (_series(outputs.sum(-2), charge * per_charge),)
+
+
+def _per_charge(structure: Structure) -> Tensor:
+    slab = structure.pbc[:, 0]
+    return torch.where(slab, SURFACE_ATOM_AREA / torch.where(slab, structure.area.double(), 1.0), 1.0)
+
+
+def _series(coefficients: Tensor, s: Tensor) -> Tensor:
+    """Return sum_k a_k s^k/k! of coefficients (..., K)."""
+    total = coefficients[..., -1]
+    for k in range(coefficients.shape[-1] - 2, -1, -1):
+        total = coefficients[..., k] + s / (k + 1) * total
+    return total
