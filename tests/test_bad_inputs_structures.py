@@ -21,10 +21,10 @@ from electrode.models.baseline import Baseline
 from electrode.models.domain import OutsideTrainedRange
 from electrode.neb import barriers
 from electrode.physics.capacitance import fit_capacitor
-from electrode.physics.ewald import ewald
+from electrode.physics.ewald_sum import ewald
 from electrode.physics.neighbours import neighbour_list
 from electrode.train.config import TrainConfig
-from electrode.train.train import train
+from electrode.train.train import card_of, train
 
 
 def energy(model, atoms, **control):
@@ -112,6 +112,17 @@ def test_row_24_another_periodicity_and_a_normal_that_is_none():
     for pbc in (True, (True, False, True)):
         with pytest.raises(ValueError, match="expected pbc"):
             energy(Baseline(), moved(lambda a: a.set_pbc(pbc)).atoms, charge=0.0)
+    other = one_atom()
+    other.set_cell([3, 3, 5])
+    other.pbc = True
+    message = "periodic along a, b and c, the training data along a and b"
+    with pytest.warns(OutsideTrainedRange, match=message):
+        energy(limited(pbc=(True, True, False)), other, charge=0.0)
+    with pytest.raises(ValueError, match=message):
+        energy(limited(pbc=(True, True, False)), other, charge=0.0, strict=True)
+    assert card_of([slab()]).pbc == card_of([moved(lambda a: a.set_pbc(True))]).pbc == (True, True, False)  # vacuum ends a slab in either cell
+    bulky = moved(lambda a: (a.set_cell([*a.cell.array[:2], [0, 0, 9]]), a.set_pbc(True)))
+    assert card_of([bulky]).pbc == (True, True, True) and card_of([slab(), bulky]).pbc is None
 
 
 def test_row_25_slabs_across_the_boundary_two_slabs_and_no_gap():
@@ -171,9 +182,12 @@ def test_row_30_a_field_of_other_shape_or_unit():
     assert "stronger than 5" in said(slab(efield=np.array([0.0, 0.0, 51.4])), "warning")
 
 
-@pytest.mark.xfail(strict=True, reason="an energy extrapolated to no smearing beside forces of the free energy is not warned of yet")
 def test_row_35_another_energy_than_that_of_the_forces():
-    assert "sigma0" in said(slab(energy_smearing="sigma0"), "warning")
+    printed = {"vasp_toten": -14.2, "vasp_sigma0": -14.196}
+    assert "sigma0" in said(slab(energy_smearing="sigma0"), "warning") and "internal" in said(slab(energy_smearing="internal"), "warning")
+    assert "here by 0.0040 eV" in said(slab(energy_smearing="sigma0", info=printed), "warning")
+    for fine in (slab(energy_smearing="sigma0", forces=None), slab(energy_smearing="free", info=printed), slab(energy_smearing="sigma0", energy=None, energy_kind="none")):
+        assert said(fine, "warning") == ""
 
 
 def test_row_39_a_capacitance_from_one_charge():
@@ -181,11 +195,15 @@ def test_row_39_a_capacitance_from_one_charge():
         fit_capacitor([0.1, 0.1, 0.1], potentials=[4.5, 4.5, 4.5])
 
 
-@pytest.mark.xfail(strict=True, reason="training on frames of one charge is not refused yet")
 def test_row_39_training_on_one_charge():
     frames = [f for k, h in enumerate((0.9, 1.0, 1.1)) for f in labelled(interface(height=h, seed=k), (0.001,), f"h{k}")]
-    with pytest.raises(ValueError, match="charge"):
-        train("dual", frames[:2], frames[2:], TrainConfig(TERMS, epochs=1, batch_size=4, validate_every=1), choices=SMALL)
+    config = TrainConfig(TERMS, epochs=1, batch_size=4, validate_every=1)
+    with pytest.raises(ValueError, match="all 2 training frames have the charge 0.00749.* e.*leave the term 'conjugate' out"):
+        train("dual", frames[:2], frames[2:], config, choices=SMALL)
+    held = [replace(f, mu=-5.0, n_excess=0.01 * k) for k, f in enumerate(frames)]
+    with pytest.raises(ValueError, match="have the potential 5 V absolute"):
+        train("dual", held[:2], held[2:], config, choices=SMALL)
+    assert train("dual", frames[:2], frames[2:], replace(config, terms=TERMS[:2]), choices=SMALL).history
 
 
 def test_row_44_images_that_share_a_calculator_but_not_a_charge():

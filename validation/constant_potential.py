@@ -4,6 +4,7 @@
 consecutive steps on one core (neighbour lists included), the setup with its first step, and the rms error of the forces on the
 electrolyte after the last step, against the dense Ewald sum (the mesh at 1e-7 eV/A for 8584 atoms).  The peers run in the Python
 that has them, in turns on the same core, and take the same walk of the molecules; those that are not there are skipped.
+A few rows alone: `constant_potential 8584 --boundary slab --only electrode "LAMMPS cg" --rounds 1 --peers-python PATH`.
 """
 
 from __future__ import annotations
@@ -49,6 +50,8 @@ def main(argv: list[str]) -> int:
     parser.add_argument("atoms", nargs="*", type=int, default=list(REPEATS), help="sizes, of 760, 2424 and 8584")
     parser.add_argument("--peers-python", help="a Python that has lammps and openmm")
     parser.add_argument("--matrix-up-to", type=int, default=MATRIX_UP_TO, help="atoms up to which the peers' matrix methods run (their setup takes minutes beyond)")
+    parser.add_argument("--boundary", choices=("bulk", "slab"), help="one of them alone")
+    parser.add_argument("--only", nargs="+", metavar="METHOD", help="methods alone, named as in the table without their accuracy; the first is that of the ratios")
     parser.add_argument("--rounds", type=int, default=3, help="times that every method runs, in turns")
     options = parser.parse_args(argv)
     os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
@@ -58,19 +61,31 @@ def main(argv: list[str]) -> int:
         print("LAMMPS and OpenMM: skipped, no --peers-python")
     print(f"{'atoms':>5s} {'boundary':8s} {'method':32s} {'CPU ms':>8s} {'from':>7s} {'to':>7s} {'ratio':>6s} {'setup s':>8s} {'error eV/A':>10s}  settings")
     for atoms in options.atoms:
-        for slab in (False, True):
-            compare(capacitor(atoms), slab, options.peers_python, options.matrix_up_to, options.rounds)
+        for slab in (False, True) if options.boundary is None else (options.boundary == "slab",):
+            compare(capacitor(atoms), slab, methods(atoms, slab, options), options.peers_python, options.rounds)
     return 0
 
 
-def compare(system: Capacitor, slab: bool, python: str | None, matrix_up_to: int, rounds: int) -> None:
+def methods(atoms: int, slab: bool, options: argparse.Namespace) -> list[tuple[str, str | None, dict]]:
+    """Return label, driver (None for ours) and options of the methods that are asked for and run at that size."""
+    peers = PEERS[slab] if options.peers_python else ()
+    every = [(label, None, choice) for label, choice in OURS] + [(f"{label}, accuracy {choice['accuracy']:.0e}", driver, choice) for label, driver, choice in peers]
+    names = [one[0].split(", accuracy")[0] for one in every]
+    if not set(options.only or ()) <= set(names):
+        raise ValueError(f"constant_potential: expected --only with names of {', '.join(map(repr, dict.fromkeys(names)))}; got {options.only}")
+    runs = lambda choice: atoms <= options.matrix_up_to or "mat" not in choice.get("algorithm", "").lower()
+    return [one for one, name in zip(every, names) if (options.only is None or name in options.only) and runs(one[2])]
+
+
+def compare(system: Capacitor, slab: bool, chosen: list[tuple[str, str | None, dict]], python: str | None, rounds: int) -> None:
     """Print the rows of a size and boundary; all methods take turns, as the machine may not be quiet."""
-    calls = {label: partial(ours, system, slab, choice, STEPS) for label, choice in OURS}
-    for label, driver, options in PEERS[slab] if python else ():
-        if len(system.part) <= matrix_up_to or "mat" not in options["algorithm"].lower():
-            calls[f"{label}, accuracy {options['accuracy']:.0e}"] = partial(peer, system, slab, python, driver, options)
-    for choice in dict(OURS).values():
-        ours(capacitor(760), slab, choice, 1)  # compiles
+    calls = {}
+    for label, driver, choice in chosen:
+        if driver is None:
+            ours(capacitor(760), slab, choice, 1)  # compiles
+            calls[label] = partial(ours, system, slab, choice, STEPS)
+        else:
+            calls[label] = partial(peer, system, slab, python, driver, choice)
     found = {label: [call()] for label, call in calls.items()}
     for _ in range(rounds - 1):
         for label, call in calls.items():

@@ -13,7 +13,7 @@ import time
 
 import numpy as np
 
-from electrode.physics.ewald import ewald
+from electrode.physics.choice import electrostatics_of
 from electrode.physics.mesh import BULK, Mesh, choose
 from electrode.physics.neighbours import neighbour_list
 from electrode.units import COULOMB
@@ -92,8 +92,8 @@ def compare(n: int, peer: bool) -> None:
     positions, charges, cell = box(n)
     reference = Mesh(cell, BULK, choose(cell, charges, None, 1e-9)).evaluate(positions, charges).forces
     if n <= DENSE_UP_TO:
-        time_dense = milliseconds(lambda: ewald(positions, cell, charges), 3)
-        row(n, "dense", "exact", (time_dense,), ewald(positions, cell, charges).forces, reference)
+        dense = lambda: electrostatics_of(positions, charges, cell, BULK, method="dense")
+        row(n, "dense", "exact", (milliseconds(dense, 3),), dense().forces, reference)
     for accuracy in ACCURACIES:
         settings = choose(cell, charges, None, accuracy)
         mesh = Mesh(cell, BULK, settings)

@@ -18,7 +18,7 @@ _TILE = 64
 
 
 @njit(cache=True)
-def _smeared(square, spread):
+def smeared(square, spread):
     """Return erf(x)/r and its slope over r for r^2 and spread = 2 (sigma_i^2 + sigma_j^2), x = r/sqrt(spread); inf for points that meet."""
     if square == 0.0 and spread == 0.0:
         return np.inf, 0.0
@@ -49,7 +49,7 @@ def open_matrix(positions, sigma, matrix):
                     elif square > _SERIES * spread:
                         f = math.erf(math.sqrt(square / spread)) / math.sqrt(square)
                     else:
-                        f, _ = _smeared(square, spread)
+                        f, _ = smeared(square, spread)
                     matrix[i, j] = f
                     matrix[j, i] = f
     for i in range(n):
@@ -69,7 +69,7 @@ def open_slopes(positions, sigma, charges, slopes):
             if square > _ONE * spread:
                 slope = -1.0 / (square * math.sqrt(square))
             else:
-                _, slope = _smeared(square, spread)
+                _, slope = smeared(square, spread)
             s = charges[i] * charges[j] * slope
             g0 += s * d0
             g1 += s * d1

@@ -11,7 +11,7 @@ import math
 import numpy as np
 from numba import njit
 
-from electrode.physics._near import _OVERLAP, _STEPS, TABLE
+from electrode.physics._near import OVERLAP, STEPS, TABLE
 from electrode.physics._pairs import Pairs
 from electrode.physics._slater_kernels import differences
 from electrode.physics.mesh_operator import MeshOperator
@@ -77,8 +77,8 @@ class SlaterPart:
 @njit(cache=True, fastmath=True, error_model="numpy", inline="always")
 def _smooth(square, spread, table):
     """Return erf(x)/r and its derivative over r, x = r/sqrt(spread), from the table of erf(x)/x and of its derivative in x^2."""
-    u = square / spread * _STEPS
-    if u >= _OVERLAP * _STEPS:
+    u = square / spread * STEPS
+    if u >= OVERLAP * STEPS:
         inverse = 1.0 / math.sqrt(square)
         return inverse, -inverse * inverse * inverse
     k = int(u)
@@ -86,7 +86,7 @@ def _smooth(square, spread, table):
     a, da, b, db = table[k, 0], table[k, 1], table[k + 1, 0], table[k + 1, 1]
     c2, c3 = 3.0 * (b - a) - 2.0 * da - db, 2.0 * (a - b) + da + db
     gamma = 1.0 / math.sqrt(spread)
-    return gamma * (a + u * (da + u * (c2 + u * c3))), 2.0 * gamma / spread * (da + u * (2.0 * c2 + 3.0 * u * c3)) * _STEPS
+    return gamma * (a + u * (da + u * (c2 + u * c3))), 2.0 * gamma / spread * (da + u * (2.0 * c2 + 3.0 * u * c3)) * STEPS
 
 
 @njit(cache=True, fastmath=True, error_model="numpy")

@@ -20,8 +20,8 @@ from numpy.polynomial import chebyshev
 from scipy.special import erf
 
 _LENGTHS = (18, 24, 36)  # coefficients, in three tuples: loops short enough for the compiler to unroll
-_OVERLAP = 36.0  # gamma^2 r^2 beyond which erfc(gamma r) < 2e-17
-_STEPS = 128  # of the table, for each 1 in y
+OVERLAP = 36.0  # gamma^2 r^2 beyond which erfc(gamma r) < 2e-17
+STEPS = 128  # of the table, for each 1 in y
 
 
 def _h(y):
@@ -32,11 +32,11 @@ def _h(y):
 
 def _table() -> np.ndarray:
     """Return h and its derivative times the step, (M, 2)."""
-    y = np.arange(int(_OVERLAP) * _STEPS + 2) / _STEPS
+    y = np.arange(int(OVERLAP) * STEPS + 2) / STEPS
     far = np.maximum(y, 0.25)
     slope = (2.0 / math.sqrt(math.pi) * np.exp(-far) - _h(far)) / (2.0 * far)
     series = sum((-1) ** n * n * y ** (n - 1) / (math.factorial(n) * (2 * n + 1)) for n in range(1, 16))
-    return np.stack([_h(y), np.where(y < 0.25, 2.0 / math.sqrt(math.pi) * series, slope) / _STEPS], axis=1)
+    return np.stack([_h(y), np.where(y < 0.25, 2.0 / math.sqrt(math.pi) * series, slope) / STEPS], axis=1)
 
 
 TABLE = _table()
@@ -90,14 +90,14 @@ def _split(square, count, cutoff, terms, f, slope):
 
 
 @njit(cache=True, fastmath=True, error_model="numpy")
-def _overlap(square, both, table):
+def overlap(square, both, table):
     """Return gamma h - 1/r and its derivative over r for r^2 and both = 1/gamma^2."""
-    u = square / both * _STEPS
+    u = square / both * STEPS
     k = int(u)
     u -= k
     a, da, b, db = table[k, 0], table[k, 1], table[k + 1, 0], table[k + 1, 1]
     c2, c3 = 3.0 * (b - a) - 2.0 * da - db, 2.0 * (a - b) + da + db
-    value, bend = a + u * (da + u * (c2 + u * c3)), (da + u * (2.0 * c2 + 3.0 * u * c3)) * _STEPS
+    value, bend = a + u * (da + u * (c2 + u * c3)), (da + u * (2.0 * c2 + 3.0 * u * c3)) * STEPS
     gamma, inverse = 1.0 / math.sqrt(both), 1.0 / math.sqrt(square)
     return gamma * value - inverse, 2.0 * gamma * bend / both + inverse * inverse * inverse
 
@@ -114,8 +114,8 @@ def near_potentials(positions, shifts, first, index, code, charges, wide, cutoff
         for k in range(count):
             j = near[k]
             both = wide[i] + wide[j]
-            if square[k] < _OVERLAP * both:
-                f[k] += _overlap(square[k], both, table)[0]
+            if square[k] < OVERLAP * both:
+                f[k] += overlap(square[k], both, table)[0]
             v += charges[j] * f[k]
             potentials[j] += charges[i] * f[k]
         potentials[i] += v
@@ -134,8 +134,8 @@ def near_gradients(positions, shifts, first, index, code, charges, wide, cutoff,
         for k in range(count):
             j = near[k]
             both = wide[i] + wide[j]
-            if square[k] < _OVERLAP * both:
-                value, bend = _overlap(square[k], both, table)
+            if square[k] < OVERLAP * both:
+                value, bend = overlap(square[k], both, table)
                 f[k] += value
                 slope[k] += bend
             s = own * charges[j] * slope[k]

@@ -6,8 +6,6 @@ and several times faster than one that returns shifts and distances, which dynam
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 from numba import njit
 

@@ -8,7 +8,7 @@ import numpy as np
 from scipy.linalg import lapack
 from scipy.linalg.blas import dsymv
 
-from electrode.physics.charge_solver import _INDEFINITE, Iterative
+from electrode.physics.charge_solver import INDEFINITE, Iterative
 
 
 class Projected:
@@ -35,7 +35,7 @@ class Projected:
         matrix += self.lift * rows.T @ rows
         factor, failed = lapack.dpotrf(matrix.T, lower=True, overwrite_a=True)
         if failed:
-            raise ValueError(_INDEFINITE.format(""))
+            raise ValueError(INDEFINITE.format(""))
         inverse, _ = lapack.dpotri(factor, lower=True, overwrite_c=True)
         inverse = np.tril(inverse)
         inverse += np.tril(inverse, -1).T

@@ -20,7 +20,7 @@ import math
 import numpy as np
 from numba import njit
 
-from electrode.physics._dense_sums import _smeared
+from electrode.physics._dense_sums import smeared
 
 MOST = 7  # shells
 _TERMS = 2 * MOST
@@ -106,6 +106,6 @@ def differences(squares, i, j, exponent, shell, sigma, reach, values, slopes):
             value, slope = point_slater(r, a, shell[i[m]])
         else:
             value, slope = two_slater(r, a, shell[i[m]], b, shell[j[m]])
-        smooth, smooth_slope = _smeared(square, 2.0 * (sigma[i[m]] ** 2 + sigma[j[m]] ** 2))
+        smooth, smooth_slope = smeared(square, 2.0 * (sigma[i[m]] ** 2 + sigma[j[m]] ** 2))
         values[m] = value / r - smooth
         slopes[m] = (slope - value / r) / square - smooth_slope

@@ -79,31 +79,20 @@ def fit_capacitor(
     """
     q = np.asarray(charges, float)
     labels = _labels(q, potentials, energies)
-    rows, values, point = [], [], []
-    if potentials is not None:
-        rows.append(np.stack([0.0 * q, 1.0 + 0.0 * q, q], axis=1) / potential_error)
-        values.append(labels["potentials"] / potential_error)
-        point.append(np.arange(len(q)))
-    if energies is not None:
-        rows.append(np.stack([1.0 + 0.0 * q, q, 0.5 * q**2], axis=1) / energy_error)
-        values.append(labels["energies"] / energy_error)
-        point.append(np.arange(len(q)))
-    design, target, point = np.concatenate(rows), np.concatenate(values), np.concatenate(point)
-    design = design if energies is not None else design[:, 1:]
-    constants, covariance, scaled, leverage = _least_squares(design, target)
-    freedom = len(target) - design.shape[1]
-    e0, (phi0, stiffness) = (constants[0] if energies is not None else None), constants[-2:]
+    errors = {"potentials": potential_error, "energies": energy_error}
+    rows = {"potentials": np.stack([0.0 * q, 1.0 + 0.0 * q, q], axis=1), "energies": np.stack([1.0 + 0.0 * q, q, 0.5 * q**2], axis=1)}
+    first = 0 if "energies" in labels else 1  # without energies E0 is no constant
+    design = np.concatenate([rows[name][:, first:] / errors[name] for name in labels])
+    constants, covariance, scaled, leverage = _least_squares(design, np.concatenate([labels[name] / errors[name] for name in labels]))
+    freedom = len(scaled) - design.shape[1]
+    phi0, stiffness = constants[-2:]
     _check_stiffness(stiffness, q, labels)
     error = [None] * 3 if freedom == 0 else np.sqrt(np.diag(covariance) * (scaled @ scaled) / freedom)
-    residuals = {"potentials": None, "energies": None}
-    if potentials is not None:
-        residuals["potentials"] = labels["potentials"] - phi0 - stiffness * q
-    if energies is not None:
-        residuals["energies"] = labels["energies"] - e0 - phi0 * q - 0.5 * stiffness * q**2
+    left = {name: labels[name] - rows[name][:, first:] @ constants for name in labels}
     return CapacitorFit(
         float(phi0), _float(error[-2]), float(1.0 / stiffness), None if freedom == 0 else float(error[-1] / stiffness**2),
-        _float(e0), _float(error[0]) if energies is not None else None, residuals["energies"], residuals["potentials"],
-        tuple(sorted({int(point[k]) for k in _outliers(scaled, leverage, freedom)})),
+        None if first else float(constants[0]), None if first else _float(error[0]), left.get("energies"), left.get("potentials"),
+        tuple(sorted({int(k) % len(q) for k in _outliers(scaled, leverage, freedom)})),
     )  # fmt: skip
 
 

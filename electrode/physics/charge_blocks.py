@@ -14,7 +14,7 @@ import numpy as np
 from numba import njit
 
 from electrode.physics.charge_interactions import Planar, PlanarPairs
-from electrode.physics.electrostatics import _REACH, _SQRT_PI, _lattice_points, _smeared, _tail
+from electrode.physics.electrostatics import SQRT_PI, PlanarLattice, smeared, tail
 from electrode.units import COULOMB
 
 
@@ -63,16 +63,9 @@ def cross_block(first: np.ndarray, second: np.ndarray, width_first: np.ndarray, 
     if not bool(space.pbc[0]):
         _add_near(first, second, np.zeros((1, 3)), gamma, 0.0, np.inf, value, slopes)
     elif gamma.size:
-        cell, normal = np.asarray(space.cell, float), space.normal
-        area = np.linalg.norm(np.cross(cell[0], cell[1]))
-        alpha = _SQRT_PI / math.sqrt(area)
-        across = 2.0 * np.pi / area * np.array([np.cross(cell[1], normal), np.cross(normal, cell[0])])
-        wrap = lambda x: x - np.floor(x @ across.T / (2.0 * np.pi)) @ cell[:2]
-        cutoff = _REACH / min(alpha, gamma.min())
-        images = _lattice_points(cell[:2], cutoff + np.linalg.norm(cell[0]) + np.linalg.norm(cell[1]))
-        _add_near(wrap(first), wrap(second), images, gamma, alpha, cutoff, value, slopes)
-        waves = _lattice_points(across, 2.0 * alpha * _REACH)
-        _add_waves(first, second, waves[(waves @ [1.0, 1e-7, 1e-14]) > 0], normal, alpha, area, value, slopes)
+        plane = PlanarLattice(space.cell, gamma)
+        _add_near(plane.wrapped(first), plane.wrapped(second), plane.images, gamma, plane.alpha, plane.cutoff, value, slopes)
+        _add_waves(first, second, plane.waves, plane.normal, plane.alpha, plane.area, value, slopes)
     return COULOMB * value, COULOMB * slopes
 
 
@@ -87,8 +80,8 @@ def _add_near(first, second, images, gamma, alpha, cutoff, value, slopes):
                 square = x * x + y * y + z * z
                 if square > cutoff * cutoff:
                     continue
-                near, near_slope, _ = _smeared(math.sqrt(square), gamma[i, j])
-                far, far_slope, _ = _smeared(math.sqrt(square), alpha)
+                near, near_slope, _ = smeared(math.sqrt(square), gamma[i, j])
+                far, far_slope, _ = smeared(math.sqrt(square), alpha)
                 value[i, j] += near - far
                 slopes[i, j, 0] += (near_slope - far_slope) * x
                 slopes[i, j, 1] += (near_slope - far_slope) * y
@@ -103,13 +96,13 @@ def _add_waves(first, second, waves, normal, alpha, area, value, slopes):
         for j in range(len(second)):
             d = second[j] - first[i]
             z = d[0] * normal[0] + d[1] * normal[1] + d[2] * normal[2]
-            v = -factor * (math.exp(-((alpha * z) ** 2)) / (alpha * _SQRT_PI) + z * math.erf(alpha * z))
+            v = -factor * (math.exp(-((alpha * z) ** 2)) / (alpha * SQRT_PI) + z * math.erf(alpha * z))
             along = -factor * math.erf(alpha * z)
             for wave in waves:
                 h = math.sqrt(wave[0] ** 2 + wave[1] ** 2 + wave[2] ** 2)
                 phase = wave[0] * d[0] + wave[1] * d[1] + wave[2] * d[2]
-                up = _tail(h * z, 0.5 * h / alpha + alpha * z)
-                down = _tail(-h * z, 0.5 * h / alpha - alpha * z)
+                up = tail(h * z, 0.5 * h / alpha + alpha * z)
+                down = tail(-h * z, 0.5 * h / alpha - alpha * z)
                 f = factor / h * (up + down)
                 v += math.cos(phase) * f
                 along += math.cos(phase) * factor * (up - down)

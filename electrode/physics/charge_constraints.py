@@ -118,7 +118,7 @@ def layout(constraints: Constraints, n: int) -> Layout:
     if np.shape(frozen.charges) != held.shape:
         raise ValueError(f"Frozen: expected {len(held)} charges, one for each atom, got shape {np.shape(frozen.charges)}")
     charges[held] = frozen.charges
-    members, groups = _masks(constraints.electrodes, n, "electrode"), _masks(constraints.groups, n, "group")
+    members, groups = masks(constraints.electrodes, n, "electrode"), masks(constraints.groups, n, "group")
     still = np.isin(np.arange(n), held)
     _refuse_overlap(members, groups, still)
     free = np.flatnonzero(~still)
@@ -154,7 +154,8 @@ def _indices(atoms, n: int, what: str) -> np.ndarray:
     return index
 
 
-def _masks(sets, n: int, what: str) -> np.ndarray:
+def masks(sets: Sequence[Electrode | Group], n: int, what: str) -> np.ndarray:
+    """Return the atoms of each set as 0 and 1, (k, n)."""
     out = np.zeros((len(sets), n))
     for k, one in enumerate(sets):
         index = _indices(one.atoms, n, f"{what} {k}")

@@ -14,7 +14,7 @@ import numpy as np
 
 from electrode.physics.dense_sums import LatticeSum, OpenSum
 from electrode.physics.electrostatics import Coulomb, coulomb
-from electrode.physics.ewald import ewald
+from electrode.physics.ewald_sum import ewald
 from electrode.units import COULOMB
 
 _NEUTRAL = 1e-8  # [e]

@@ -17,7 +17,7 @@ from scipy.linalg import qr, solve_triangular
 from scipy.linalg.blas import dsymv, dsyr2
 from scipy.linalg.lapack import dpotrf, dpotrs
 
-_INDEFINITE = (
+INDEFINITE = (
     "charge equilibration: expected a matrix that is positive definite on the charges that can move, got a negative direction{}: the charges "
     "would grow without bound. Give the atoms a width or a larger hardness (point charges too close together), or hold the total charge"
 )
@@ -46,7 +46,7 @@ class Factorised:
         self.triangle = triangle[:m]
         self.factor, failed = dpotrf(self._reflected(), lower=1, clean=0, overwrite_a=1) if len(matrix) else (matrix, 0)
         if failed:
-            raise ValueError(_INDEFINITE.format(""))
+            raise ValueError(INDEFINITE.format(""))
 
     def _reflected(self) -> np.ndarray:
         """Return the lower triangle of H A H with the first m coordinates, which the constraints fix, replaced by the identity."""
@@ -130,7 +130,7 @@ class Iterative:
             along = self.product(direction)
             curvature = direction @ along
             if not curvature > 0.0:
-                raise ValueError(_INDEFINITE.format(f" of curvature {curvature:.3g}"))
+                raise ValueError(INDEFINITE.format(f" of curvature {curvature:.3g}"))
             q += norm / curvature * direction
             residual -= norm / curvature * along
             previous = norm

@@ -7,12 +7,12 @@ under the constraints, so that every atom that can move charge has the potential
     phi_i - E_n z_i = V_el + level   on an electrode,   mu_g + level in a group,   level elsewhere
 
 where `level` is 0 unless the total charge is held.  A is the Coulomb matrix of Gaussian or Slater charges, their own interaction
-included, plus the hardness on the diagonal; chi may depend on the positions (`coordination`).  At the minimum dOmega/dV_el = -Q_el and the forces are -dE/dR at fixed
-charges plus E_n q_i along the normal, which is -dOmega/dR.
+included, plus the hardness on the diagonal; chi may depend on the positions (`coordination`).  At the minimum
+dOmega/dV_el = -Q_el and the forces are -dE/dR at fixed charges plus E_n q_i along the normal, which is -dOmega/dR.
 Sources: Rappe and Goddard 1991, https://doi.org/10.1021/j100161a070 (equilibration); Siepmann and Sprik 1995,
 https://doi.org/10.1063/1.469429, and Reed, Lanning and Madden 2007, https://doi.org/10.1063/1.2464084 (electrodes);
 Ahrens-Iwers and Meissner 2021, https://doi.org/10.1063/5.0063381 (neutrality); Dufils et al. 2019,
-https://doi.org/10.1103/PhysRevLett.123.195501 (finite field); Scalfi et al. 2020, https://doi.org/10.1063/5.0028232 (metallicity)
+https://doi.org/10.1103/PhysRevLett.123.195501 (finite field); Scalfi et al. 2020, J. Chem. Phys. 153, 174704 (metallicity)
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from electrode.physics.charge_model import ChargeModel
 from electrode.physics.charge_solver import Factorised, Iterative
 
 _METHODS = ("factorised", "iterative", "matrix-free")
-_FACTORISED_UP_TO, _MATRIX_UP_TO = 4000, 16000  # charges
+FACTORISED_UP_TO, MATRIX_UP_TO = 4000, 16000  # free charges, atoms
 
 
 @dataclass(frozen=True)
@@ -119,28 +119,25 @@ def equilibrate_charges(
     model : of N atoms
     positions : (N, 3) [A]; with a field, or with Bulk(slab=True), not wrapped along the normal
     constraints : what is held; by default a neutral system
-    method : "factorised" (Cholesky), "iterative" (conjugate gradients with the matrix) or "matrix-free" (the same with
-        sums over all pairs in place of products); None takes the first up to 4000 free charges, where the matrix costs
-        more than its factors, the second up to 16000 atoms, whose matrix takes 2 GB, and the third beyond; in a bulk or slab
-        `moving_charges.MovingCharges` is faster from a few tens of atoms, to a stated accuracy
+    method : "factorised" (Cholesky), "iterative" (conjugate gradients with the matrix) or "matrix-free" (the same with sums over all
+        pairs in place of products); None for the rule of `electrode.physics`
     guess : (N,) [e], charges of a neighbouring configuration from which iterations start; a factorisation needs none
 
     Raises
     ------
     ValueError
-        for constraints that contradict each other (`charge_constraints.layout`), a matrix that is not positive definite
-        on the charges that can move, a net charge that the interaction does not take, or an unknown method.
+        for constraints that contradict each other, a matrix that is not positive definite on the charges that can move, a net charge
+        that the interaction does not take, or an unknown method.
     """
     positions = np.asarray(positions, float)
     n = len(model.width)
     if positions.shape != (n, 3) or not np.isfinite(positions).all():
         raise ValueError(f"equilibrate_charges: expected finite positions of shape ({n}, 3), got shape {positions.shape}, or NaN")
+    if method not in (None, *_METHODS):
+        raise ValueError(f"equilibrate_charges: expected method None or one of {', '.join(_METHODS)}, got {method!r}")
     at = layout(constraints, n)
     pairs = model.interaction.at(positions, model.width)
-    if method is None:
-        method = _METHODS[0 if len(at.free) <= _FACTORISED_UP_TO else 1 if n <= _MATRIX_UP_TO else 2]
-    if method not in _METHODS:
-        raise ValueError(f"equilibrate_charges: expected method None or one of {', '.join(_METHODS)}, got {method!r}")
+    method = method or _METHODS[0 if len(at.free) <= FACTORISED_UP_TO else 1 if n <= MATRIX_UP_TO else 2]
     solver = factorised(model, pairs, at) if method == "factorised" else _iterative(model, pairs, at, method == "matrix-free")
     return solved(model, positions, constraints, System(pairs, at, solver), guess)
 

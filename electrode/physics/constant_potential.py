@@ -22,7 +22,7 @@ import numpy as np
 
 from electrode.physics._projected import Extrapolated, Projected
 from electrode.physics._splines import KEPT
-from electrode.physics.charge_constraints import Constraints, Frozen, _masks, layout
+from electrode.physics.charge_constraints import Constraints, Frozen, layout, masks
 from electrode.physics.charge_interactions import Bulk, Planar
 from electrode.physics.charges import ChargeModel
 from electrode.physics.dense_sums import LatticeSum
@@ -91,7 +91,7 @@ class ConstantPotential:
     ):
         positions, charges = np.array(positions, float), np.array(charges, float)
         _refuse(model, positions, charges, constraints, method)
-        fixed = _masks([*constraints.electrodes, *constraints.groups], len(charges), "electrode or group").any(axis=0)
+        fixed = masks([*constraints.electrodes, *constraints.groups], len(charges), "electrode or group").any(axis=0)
         self.moving = np.flatnonzero(~fixed)
         self._accept = model.interaction.at(positions, model.width).check
         self.model, self.constraints = model, constraints.replace(frozen=Frozen(self.moving, charges[self.moving]))
@@ -189,7 +189,6 @@ class ConstantPotential:
             matrix -= 2.0 * np.pi * COULOMB / mesh.volume * ((z[:, None] - z) ** 2 + mesh.height**2 / 6.0)
         matrix[np.diag_indices(len(matrix))] += self.model.hardness[self.fixed]
         return matrix
-
 
     def _iterative(self, tolerance: float) -> Extrapolated:
         """Return conjugate gradients with the mesh of the electrodes alone."""

@@ -20,7 +20,8 @@ import numpy as np
 from scipy.linalg.blas import dsyrk
 
 from electrode.physics._dense_sums import mirror, near_matrix, near_slopes, open_matrix, open_slopes, wave_phases
-from electrode.physics.ewald import _lattice_points
+from electrode.physics.ewald_sum import ewald, in_plane
+from electrode.physics.lattice import half_waves, lattice_points, surface_of, upright_cell
 from electrode.units import COULOMB
 
 _REACH = 5.8  # erfc(5.8) = 2e-16
@@ -104,6 +105,17 @@ class LatticeSum:
             slopes += np.outer(4.0 * math.pi / self.volume * q * (q @ z - q.sum() * z), normal)
         return -COULOMB * slopes
 
+    def strain(self, charges: np.ndarray) -> np.ndarray:
+        """Return dE/dstrain (3, 3) [eV] at fixed charges and widths, of a slab in its plane (`ewald_sum.in_plane`)."""
+        q = np.ascontiguousarray(charges, float)
+        found = ewald(self.positions, self.cell, q, self.sigma).strain
+        if not self.planar:
+            return found
+        normal = self.cell[2] / np.linalg.norm(self.cell[2])
+        z = self.positions @ normal - (self.positions @ normal).mean()
+        moments = q.sum() * (q @ z**2) - (q @ z) ** 2 + q.sum() ** 2 * (self.cell[2] @ self.cell[2]) / 12.0
+        return in_plane(found, normal, -2.0 * math.pi * COULOMB / self.volume * moments)
+
     def _splitting(self, share: float, most: float) -> float:
         """Return alpha [1/A]."""
         return (min(20.0 + share * len(self.positions), most) / self.volume) ** (1.0 / 3.0)
@@ -111,16 +123,14 @@ class LatticeSum:
     def _images(self, alpha: float) -> tuple[np.ndarray, np.ndarray]:
         """Return the lattice vectors (M, 3) that the near part may need, sorted by their lengths (M,)."""
         cutoff = _REACH * max(1.0 / alpha, 2.0 * float(self.sigma.max(initial=0.0)))
-        _, points = _lattice_points(self.cell, cutoff + 0.5 * np.linalg.norm(self.cell, axis=1).sum())
+        _, points = lattice_points(self.cell, cutoff + 0.5 * np.linalg.norm(self.cell, axis=1).sum())
         lengths = np.linalg.norm(points, axis=1)
         order = np.argsort(lengths, kind="stable")
         return np.ascontiguousarray(points[order]), lengths[order]
 
     def _waves(self, alpha: float):
         """Yield one of each pair of reciprocal vectors (K, 3), the weights of both (K,), and the phases (2K, N) times their roots."""
-        steps, k = _lattice_points(2.0 * math.pi * np.linalg.inv(self.cell).T, 2.0 * alpha * _REACH)
-        first = np.where(steps[:, 0] != 0, steps[:, 0], np.where(steps[:, 1] != 0, steps[:, 1], steps[:, 2]))
-        steps, k = steps[first > 0], k[first > 0]
+        steps, k = half_waves(self.cell, 2.0 * alpha * _REACH)
         square = np.einsum("ij,ij->i", k, k)
         weight = 8.0 * math.pi / self.volume * np.exp(-square / (4.0 * alpha**2)) / square
         phases = np.empty((2 * min(_CHUNK, len(k)), len(self.positions)))
@@ -139,10 +149,4 @@ def _finite(matrix: np.ndarray) -> np.ndarray:
 
 def with_gap(positions: np.ndarray, cell: np.ndarray) -> np.ndarray:
     """Return a slab's cell (3, 3) [A] with c along the normal, high enough for images to fade to 1e-15."""
-    a, b = np.asarray(cell, float)[:2]
-    across = np.cross(a, b)
-    area = np.linalg.norm(across)
-    if not area > 1e-6:
-        raise ValueError(f"slab: expected two independent vectors a and b, got {[a.tolist(), b.tolist()]}. Set atoms.cell")
-    shortest = 2.0 * math.pi / area * min(np.linalg.norm(i * a + j * b) for i in range(-3, 4) for j in range(-3, 4) if i or j)
-    return np.array([a, b, across / area * (np.ptp(positions @ across / area) + _GAP / shortest)])
+    return upright_cell(positions, cell, _GAP / surface_of(cell)[2])

@@ -20,10 +20,11 @@ from dataclasses import dataclass
 import numpy as np
 from numba import njit
 
+from electrode.physics.lattice import half_waves, lattice_points, surface_of
 from electrode.units import COULOMB
 
-_REACH = 5.8  # erfc(5.8) = 2e-16: both sums are cut where their terms reach that
-_SQRT_PI = math.sqrt(math.pi)
+REACH = 5.8  # erfc(5.8) = 2e-16: both sums are cut where their terms reach that
+SQRT_PI = math.sqrt(math.pi)
 
 
 @dataclass(frozen=True)
@@ -105,7 +106,9 @@ def coulomb(
     value, gradient = np.zeros((n, n)), np.zeros((n, n, 3))
     hessian = np.zeros((n, n, 3, 3) if second else (1, 1, 3, 3))
     if periodic[0]:
-        _add_slab(positions, np.asarray(cell, float), gamma, splitting, value, gradient, hessian, second)
+        plane = PlanarLattice(cell, gamma, splitting)
+        _add_images(plane.wrapped(positions), plane.images, gamma, plane.alpha, plane.cutoff, value, gradient, hessian, second)
+        _add_waves(positions, plane.waves, plane.normal, plane.alpha, plane.area, value, gradient, hessian, second)
     else:
         _add_images(positions, np.zeros((1, 3)), gamma, 0.0, np.inf, value, gradient, hessian, second)
     value += np.triu(value, 1).T
@@ -114,42 +117,41 @@ def coulomb(
     return Coulomb(COULOMB * value, COULOMB * gradient, hessian)
 
 
-def _add_slab(positions, cell, gamma, splitting, value, gradient, hessian, second) -> None:
-    a, b = cell[0], cell[1]
-    area = np.linalg.norm(np.cross(a, b))
-    normal = np.cross(a, b) / area
-    alpha = _SQRT_PI / math.sqrt(area) if splitting is None else splitting
-    across = 2.0 * np.pi / area * np.array([np.cross(b, normal), np.cross(normal, a)])
-    waves = _lattice_points(across, 2.0 * alpha * _REACH)
-    waves = waves[(waves @ [1.0, 1e-7, 1e-14]) > 0]  # one of each pair h, -h
-    wrapped = positions - np.floor(positions @ across.T / (2.0 * np.pi)) @ cell[:2]
-    cutoff = _REACH / min(alpha, gamma.min())
-    images = _lattice_points(cell[:2], cutoff + np.linalg.norm(a) + np.linalg.norm(b))
-    _add_images(wrapped, images, gamma, alpha, cutoff, value, gradient, hessian, second)
-    _add_waves(positions, waves, normal, alpha, area, value, gradient, hessian, second)
+class PlanarLattice:
+    """The plane of a and b with the points of both parts of its Ewald sum.
 
+    Parameters
+    ----------
+    cell : (3, 3) [A]
+    gamma : [1/A], of the pairs, any shape but empty
+    splitting : alpha [1/A], chosen for speed if None
+    """
 
-def _lattice_points(vectors: np.ndarray, radius: float) -> np.ndarray:
-    """Return the points of the lattice of two vectors (2, 3) within a radius, (M, 3)."""
-    gram = vectors @ vectors.T
-    reach = np.floor(radius * np.sqrt(np.diag(np.linalg.inv(gram)))).astype(int)
-    steps = np.stack(np.meshgrid(*[np.arange(-k, k + 1) for k in reach], indexing="ij"), axis=-1).reshape(-1, 2)
-    points = steps @ vectors
-    return np.ascontiguousarray(points[np.einsum("ij,ij->i", points, points) <= radius**2])
+    def __init__(self, cell: np.ndarray, gamma: np.ndarray, splitting: float | None = None):
+        self.vectors = np.asarray(cell, float)[:2]
+        self.normal, self.area, _ = surface_of(cell)
+        self.alpha = SQRT_PI / math.sqrt(self.area) if splitting is None else splitting
+        self.cutoff = REACH / min(self.alpha, float(gamma.min()))
+        self.images = lattice_points(self.vectors, self.cutoff + np.linalg.norm(self.vectors, axis=1).sum())[1]
+        self.waves = half_waves(self.vectors, 2.0 * self.alpha * REACH)[1]
+
+    def wrapped(self, positions: np.ndarray) -> np.ndarray:
+        """Return the images (N, 3) [A] of positions over the cell."""
+        return positions - np.floor(positions @ np.linalg.pinv(self.vectors)) @ self.vectors
 
 
 @njit(cache=True)
-def _smeared(r, gamma):
+def smeared(r, gamma):
     """Return f = erf(gamma r)/r, f'/r and f''."""
     x = gamma * r
     if x < 0.02:
-        f = 2.0 * gamma / _SQRT_PI * (1.0 - x**2 / 3.0 + x**4 / 10.0)
-        slope = 2.0 * gamma**3 / _SQRT_PI * (-2.0 / 3.0 + 0.4 * x**2 - x**4 / 7.0)
-        return f, slope, 2.0 * gamma**3 / _SQRT_PI * (-2.0 / 3.0 + 1.2 * x**2 - 5.0 * x**4 / 7.0)
+        f = 2.0 * gamma / SQRT_PI * (1.0 - x**2 / 3.0 + x**4 / 10.0)
+        slope = 2.0 * gamma**3 / SQRT_PI * (-2.0 / 3.0 + 0.4 * x**2 - x**4 / 7.0)
+        return f, slope, 2.0 * gamma**3 / SQRT_PI * (-2.0 / 3.0 + 1.2 * x**2 - 5.0 * x**4 / 7.0)
     f = math.erf(x) / r
     bell = 0.0
     if x < 26.0:
-        bell = 2.0 * gamma / _SQRT_PI * math.exp(-x * x)
+        bell = 2.0 * gamma / SQRT_PI * math.exp(-x * x)
     slope = (bell - f) / r
     curvature = -2.0 * slope / r
     if bell > 0.0:
@@ -171,10 +173,10 @@ def _add_images(positions, images, gamma, alpha, cutoff, value, gradient, hessia
                     continue
                 if i == j and r < 1e-9:
                     own = gamma[i, i] if gamma[i, i] < np.inf else 0.0
-                    v += 2.0 * (own - alpha) / _SQRT_PI
+                    v += 2.0 * (own - alpha) / SQRT_PI
                     continue
-                near, near_slope, near_curve = _smeared(r, gamma[i, j])
-                far, far_slope, far_curve = _smeared(r, alpha)
+                near, near_slope, near_curve = smeared(r, gamma[i, j])
+                far, far_slope, far_curve = smeared(r, alpha)
                 v += near - far
                 if i == j:
                     continue
@@ -190,7 +192,7 @@ def _add_images(positions, images, gamma, alpha, cutoff, value, gradient, hessia
 
 
 @njit(cache=True)
-def _tail(exponent, x):
+def tail(exponent, x):
     """Return exp(exponent) erfc(x), zero where the product underflows."""
     if x > 26.0:
         return 0.0
@@ -210,7 +212,7 @@ def _add_waves(positions, waves, normal, alpha, area, value, gradient, hessian, 
         for j in range(i, n):
             d = positions[j] - positions[i]
             z = d[0] * normal[0] + d[1] * normal[1] + d[2] * normal[2]
-            bell = math.exp(-((alpha * z) ** 2)) / _SQRT_PI
+            bell = math.exp(-((alpha * z) ** 2)) / SQRT_PI
             v = -factor * (bell / alpha + z * math.erf(alpha * z))
             step, bend = -factor * math.erf(alpha * z), -2.0 * factor * alpha * bell
             for k in range(3):
@@ -221,8 +223,8 @@ def _add_waves(positions, waves, normal, alpha, area, value, gradient, hessian, 
             for wave in waves:
                 h = math.sqrt(wave[0] ** 2 + wave[1] ** 2 + wave[2] ** 2)
                 phase = wave[0] * d[0] + wave[1] * d[1] + wave[2] * d[2]
-                up = _tail(h * z, 0.5 * h / alpha + alpha * z)
-                down = _tail(-h * z, 0.5 * h / alpha - alpha * z)
+                up = tail(h * z, 0.5 * h / alpha + alpha * z)
+                down = tail(-h * z, 0.5 * h / alpha - alpha * z)
                 f, f1 = factor / h * (up + down), factor * (up - down)
                 f2 = h * h * f - 4.0 * factor * alpha * bell * math.exp(-((0.5 * h / alpha) ** 2))
                 c, s = math.cos(phase), math.sin(phase)

@@ -12,7 +12,7 @@ import numpy as np
 from electrode.physics._kept_pairs import ScreenedPart, SlaterPart, gradients, multiply
 from electrode.physics._splines import choose
 from electrode.physics.charge_interactions import Bulk, Planar
-from electrode.physics.ewald import Ewald
+from electrode.physics.ewald_sum import Ewald
 from electrode.physics.mesh import BULK, SLAB, slab_cell
 from electrode.physics.mesh_operator import MeshOperator
 from electrode.physics.slater import Slater, slater_beyond
@@ -70,23 +70,18 @@ class KeptMesh:
         """Return A q (N,) [V] at the positions."""
         op, q = self.operator, np.ascontiguousarray(charges, float)
         phi = self._near(q)
-        op.splines.gather(self._field(q), op.everything, phi)
+        op.splines.gather(op.planes.solve(op.spectrum_of(q), op.runs), op.everything, phi)
         return phi + self._uniform(q)[0]
 
     def evaluate(self, charges: np.ndarray) -> Ewald:
         """Return energy, potentials and forces at the positions."""
         op, q = self.operator, np.ascontiguousarray(charges, float)
-        slopes, steps = np.zeros((len(q), 3)), np.zeros((len(q), 3))
+        slopes = np.zeros((len(q), 3))
         for part in self.parts:
             p = part.pairs
             gradients(part.local, p.shifts, p.first, p.index, p.code, part.slopes, q, slopes)
         uniform, tilt = self._uniform(q)
-        phi = self._near(q) + uniform
-        op.splines.gather_gradients(self._field(q), phi, steps)
-        forces = (steps * -q[:, None]) @ (op.planes.grid * op.planes.inverse).T - COULOMB * slopes
-        if tilt is not None:
-            forces -= np.outer(q * tilt, op.normal)
-        return Ewald(0.5 * float(q @ phi), phi, forces)
+        return op.joined(q, self._near(q) + uniform, COULOMB * slopes, tilt, op.spectrum_of(q))
 
     def _uniform(self, q: np.ndarray) -> tuple[np.ndarray | float, np.ndarray | None]:
         """Return the potential of background and slab correction [V] and its derivative along the normal [V/A], with the zero of the space."""
@@ -102,10 +97,3 @@ class KeptMesh:
         for part in self.parts:
             multiply(part.pairs.first, part.pairs.index, part.values, q, phi)
         return COULOMB * phi + self.own * q
-
-    def _field(self, q: np.ndarray) -> np.ndarray:
-        """Return the mesh's potential."""
-        op = self.operator
-        spectrum = op.planes.spectrum()
-        op.planes.add(spectrum, q, op.everything, op.splines, op.runs)
-        return op.planes.solve(spectrum, op.runs)

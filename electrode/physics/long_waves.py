@@ -19,7 +19,7 @@ import numpy as np
 from scipy.linalg import cho_factor, cho_solve
 
 from electrode.physics._dense_sums import wave_phases
-from electrode.physics.ewald import _lattice_points
+from electrode.physics.lattice import half_waves
 from electrode.units import COULOMB
 
 _FEWEST, _SHARE, _MOST = 30, 0.04, 160  # waves, and waves for each atom
@@ -39,7 +39,7 @@ class LongWaves:
 
     def __init__(self, positions: np.ndarray, cell: np.ndarray, width: np.ndarray, diagonal: np.ndarray):
         n, volume = len(width), abs(float(np.linalg.det(cell)))
-        steps, square = _longest(cell, int(np.clip(_SHARE * n, _FEWEST, _MOST)), volume)
+        steps, square = longest_waves(cell, int(np.clip(_SHARE * n, _FEWEST, _MOST)), volume)
         phases = np.empty((2 * len(steps), n))
         wave_phases(positions @ np.linalg.inv(cell), steps, np.sqrt(8.0 * math.pi * COULOMB / (volume * square)), phases)
         phases *= np.exp(-0.5 * np.repeat(square, 2)[:, None] * width**2)
@@ -52,11 +52,10 @@ class LongWaves:
         return self.inverse * residual - cho_solve(self.factor, self.waves @ residual) @ self.waves
 
 
-def _longest(cell: np.ndarray, count: int, volume: float) -> tuple[np.ndarray, np.ndarray]:
+def longest_waves(cell: np.ndarray, count: int, volume: float) -> tuple[np.ndarray, np.ndarray]:
     """Return the integer steps (K, 3) and squares (K,) of the shortest reciprocal vectors, one of each pair."""
     radius = 1.3 * (12.0 * math.pi**2 * (count + 4) / volume) ** (1.0 / 3.0) + 2.0 * math.pi / np.linalg.norm(cell, axis=1).min()
-    steps, k = _lattice_points(2.0 * math.pi * np.linalg.inv(cell).T, radius)
-    first = np.where(steps[:, 0] != 0, steps[:, 0], np.where(steps[:, 1] != 0, steps[:, 1], steps[:, 2]))
-    square = np.einsum("ij,ij->i", k, k)[first > 0]
+    steps, k = half_waves(cell, radius)
+    square = np.einsum("ij,ij->i", k, k)
     order = np.argsort(square, kind="stable")[:count]
-    return np.ascontiguousarray(steps[first > 0][order]), square[order]
+    return np.ascontiguousarray(steps[order]), square[order]

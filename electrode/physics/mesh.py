@@ -27,14 +27,13 @@ import numpy as np
 from scipy import fft
 
 from electrode.physics._mesh_kernels import fold, gather_gradients, padded, spline_weights, spread, unfold
-from electrode.physics._splines import Settings, choose, damping, near_pairs, volume_of
-from electrode.physics.electrostatics import coulomb
-from electrode.physics.ewald import Ewald, ewald
+from electrode.physics._splines import Settings, choose, damping, near_pairs, volume_of  # choose: for those who import it with Mesh
+from electrode.physics.ewald_sum import Ewald, in_plane
+from electrode.physics.lattice import surface_of, upright_cell
 from electrode.physics.neighbours import NeighbourList, neighbour_list
 from electrode.units import COULOMB
 
-BULK, SLAB, OPEN = (True, True, True), (True, True, False), (False, False, False)
-DENSE = {BULK: 12, SLAB: 16, OPEN: math.inf}  # atoms up to which the dense sum is faster
+BULK, SLAB = (True, True, True), (True, True, False)
 _NEUTRAL = 1e-8  # [e]
 
 
@@ -111,17 +110,11 @@ class Mesh:
         return Ewald(0.5 * float(q @ phi), phi, forces - forces.mean(axis=0) if self.remove_net_force else forces)
 
     def strain(self, positions: np.ndarray, charges: np.ndarray, sigma: np.ndarray | None = None, *, countercharge: str | None = None) -> np.ndarray:
-        """Return dE/dstrain (3, 3) [eV] for positions and cell vectors r -> (1 + strain) r; arguments as for `evaluate`.
+        """Return dE/dstrain (3, 3) [eV] for positions and cell vectors r -> (1 + strain) r; arguments and errors as for `evaluate`.
 
-        Alpha, cutoff, mesh and charges are kept; the stress is dE/dstrain over the volume.
-
-        Raises
-        ------
-        ValueError
-            for a slab, and as `evaluate`.
+        Alpha, cutoff, mesh and charges are kept.  In a bulk it is the stress times the volume; of a slab it holds for strains in its
+        plane (`ewald_sum.in_plane`).
         """
-        if not self.pbc[2]:
-            raise ValueError("Mesh.strain: expected pbc (True, True, True); got a slab, whose energy has no derivative in its height. Drop the stress")
         positions, q, sigma = self._checked(positions, charges, sigma, countercharge)
         near, alpha = self._near(positions, q, sigma, None)[2], self.settings.alpha
         weights, _, start = self._splines(positions)
@@ -133,7 +126,12 @@ class Mesh:
         bend = energies * (2.0 / square + 0.5 / alpha**2)
         far = np.array([[np.sum(bend * a * b) for b in waves] for a in waves])
         background = -0.5 * math.pi * COULOMB * q.sum() ** 2 / (self.volume * alpha**2)
-        return COULOMB * near + far - (energies.sum() + background) * np.eye(3)
+        whole = COULOMB * near + far - (energies.sum() + background) * np.eye(3)
+        if self.pbc[2]:
+            return whole
+        zero = np.zeros(len(q)), np.zeros((len(q), 3))
+        self._add_slab(positions @ self.normal, q, *zero)
+        return in_plane(whole, self.normal, 0.5 * COULOMB * float(q @ zero[0]))
 
     def _checked(self, positions, charges, sigma, countercharge):
         q = np.ascontiguousarray(charges, float)
@@ -182,60 +180,9 @@ def slab_cell(positions: np.ndarray, cell: np.ndarray, charges: np.ndarray, accu
 
     Images act through waves along the surface with exp(-h g): g = ln(8 pi k_e max|q| sum|q|/(area accuracy))/h for the smallest h.
     """
-    across = np.cross(cell[0], cell[1])
-    area, size = np.linalg.norm(across), np.abs(charges)
-    if not area > 1e-6:
-        raise ValueError(f"slab_cell: expected two independent vectors a and b, got {np.asarray(cell)[:2].tolist()}. Set atoms.cell")
-    a, b = np.asarray(cell, float)[:2]
-    shortest = 2.0 * math.pi / area * min(np.linalg.norm(i * a + j * b) for i in range(-3, 4) for j in range(-3, 4) if i or j)
-    gap = math.log(8.0 * math.pi * COULOMB * size.max() * size.sum() / (area * accuracy) + 2.0) / shortest
-    return np.array([a, b, across / area * (np.ptp(positions @ across / area) + gap)])
-
-
-def electrostatics_of(
-    positions: np.ndarray,
-    charges: np.ndarray,
-    cell: np.ndarray,
-    pbc,
-    sigma: np.ndarray | None = None,
-    *,
-    accuracy: float = 1e-6,
-    countercharge: str | None = None,
-    method: str | None = None,
-) -> Ewald:
-    """Return energy, potentials and forces of charges, by the dense sum for few atoms and on a mesh for many.
-
-    The dense sum (`ewald`, `coulomb`), which is exact, is taken up to `DENSE` atoms: 12 in a bulk and 16 in a slab, where both
-    were measured to take 1 to 1.5 ms with the choice of the settings, and any number in open space, for which there is no mesh.
-
-    Parameters
-    ----------
-    positions : (N, 3) [A]
-    charges : (N,) [e]
-    cell : (3, 3) [A]; a slab's c is not used
-    pbc : (3,) bool, all True, (True, True, False) or all False
-    sigma : (N,) [A], widths, 0 for a point; None for points
-    accuracy : largest error of a force [eV/A], of the mesh
-    countercharge : needed for a net charge: "background" (uniform, periodic in three directions) or "none" (slab and open space)
-    method : "dense", "mesh" or None for the rule
-
-    Raises
-    ------
-    ValueError
-        for no atoms, another periodicity or method, a cell without volume, or a net charge without its counter-charge.
-    """
-    positions, q, pbc = np.asarray(positions, float), np.asarray(charges, float), tuple(bool(p) for p in pbc)
-    if len(q) == 0 or pbc not in DENSE or method not in (None, "dense", "mesh"):
-        raise ValueError(f"electrostatics_of: expected atoms, pbc of {list(DENSE)} and method 'dense', 'mesh' or None; got {len(q)} atoms, {pbc}, {method!r}. Change it")
-    check_countercharge(q, pbc, countercharge)
-    if method == "mesh" or method is None and len(q) > DENSE[pbc]:
-        cell = np.asarray(cell, float) if pbc[2] else slab_cell(positions, cell, q, accuracy)
-        return Mesh(cell, pbc, choose(cell, q, sigma, accuracy)).evaluate(positions, q, sigma, countercharge=countercharge)
-    if pbc[2]:
-        return ewald(positions, cell, q, sigma)
-    matrix = coulomb(positions, cell, pbc, np.zeros(len(q)) if sigma is None else sigma)
-    phi = matrix.value @ q
-    return Ewald(0.5 * float(q @ phi), phi, -matrix.pull(np.outer(q, q)))
+    _, area, shortest = surface_of(cell)
+    size = np.abs(charges)
+    return upright_cell(positions, cell, math.log(8.0 * math.pi * COULOMB * size.max() * size.sum() / (area * accuracy) + 2.0) / shortest)
 
 
 def check_countercharge(q, pbc, countercharge) -> None:

@@ -25,7 +25,7 @@ from electrode.physics._near import TABLE, near_gradients, near_potentials, spli
 from electrode.physics._pairs import Pairs
 from electrode.physics._planes import Planes
 from electrode.physics._splines import Settings, volume_of
-from electrode.physics.ewald import Ewald
+from electrode.physics.ewald_sum import Ewald
 from electrode.physics.mesh import BULK, SLAB, check_countercharge
 from electrode.units import COULOMB
 
@@ -102,9 +102,7 @@ class MeshOperator:
         phi = np.zeros(len(q))
         self.add_near(self.pairs, q, phi)
         phi *= COULOMB
-        spectrum = self.planes.spectrum()
-        self.planes.add(spectrum, q, self.everything, self.splines, self.runs)
-        self.splines.gather(self.planes.solve(spectrum, self.runs), self.everything, phi)
+        self.splines.gather(self.planes.solve(self.spectrum_of(q), self.runs), self.everything, phi)
         return phi + self.own * q + self.uniform(q)[0]
 
     def evaluate(self, charges: np.ndarray, *, countercharge: str | None = None) -> Ewald:
@@ -122,9 +120,13 @@ class MeshOperator:
         """
         q = self._checked(charges)
         check_countercharge(q, self.pbc, countercharge)
+        return self.evaluate_spectrum(q, self.spectrum_of(q))
+
+    def spectrum_of(self, q: np.ndarray) -> np.ndarray:
+        """Return the transform of the planes of charges (N,) [e]."""
         spectrum = self.planes.spectrum()
         self.planes.add(spectrum, q, self.everything, self.splines, self.runs)
-        return self.evaluate_spectrum(q, spectrum)
+        return spectrum
 
     def evaluate_spectrum(self, q: np.ndarray, spectrum: np.ndarray) -> Ewald:
         """Return what `evaluate` does, from charges and the transform of their planes."""
@@ -132,10 +134,14 @@ class MeshOperator:
         p, x = self.pairs, self.settings.cutoff
         near_gradients(self._local, p.shifts, p.first, p.index, p.code, q, self.wide, x, self._terms, TABLE, near)
         uniform, tilt = self.uniform(q)
-        phi, steps = COULOMB * near[:, 3] + self.own * q + uniform, np.zeros((len(q), 3))
+        return self.joined(q, COULOMB * near[:, 3] + self.own * q + uniform, COULOMB * near[:, :3], tilt, spectrum)
+
+    def joined(self, q: np.ndarray, phi: np.ndarray, slopes: np.ndarray, tilt: np.ndarray | None, spectrum: np.ndarray) -> Ewald:
+        """Return what the mesh gives together with potentials (N,) [V], gradients (N, 3) [eV/A] and a field (N,) [V/A] of the rest."""
+        steps = np.zeros((len(q), 3))
         self.splines.gather_gradients(self.planes.solve(spectrum, self.runs), phi, steps)
         forces = (steps * -q[:, None]) @ (self.planes.grid * self.planes.inverse).T
-        forces -= COULOMB * near[:, :3]
+        forces -= slopes
         if tilt is not None:
             forces -= np.outer(q * tilt, self.normal)
         return Ewald(0.5 * float(q @ phi), phi, forces)

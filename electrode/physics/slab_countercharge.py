@@ -1,21 +1,14 @@
-"""A charged slab, periodic along two lattice vectors, with its counter-charge -Q stated explicitly.
+"""Counter-charges of a charged slab, uniform along the surface, stated explicitly: none, a sheet, a smeared sheet, a slab.
 
-The counter-charge is uniform along the surface and spread along the normal z with the distribution of a height u, whose
-mean is m.  With the area A of the cell its potential per e of Q, without field and zero beyond the counter-charge (on the
-side of the electrolyte), and with the field 1/(eps0 A) before it, is
+Each is spread along the normal z with the distribution of a height u, whose mean is m.  With the area A of the cell its
+potential per e of the slab's charge Q, without field and zero beyond it (on the side of the electrolyte), and with the
+field 1/(eps0 A) before it, is
 
     phi(z) = <max(u - z, 0)>/(eps0 A)
 
 The slab sum of `electrostatics` takes a sheet's potential to be -(charge per area) |z|/(2 eps0); in this zero the
-counter-charge has the potential Q g(z) with  g(z) = phi(z) + (z - m)/(2 eps0 A).  For charges q_i at z_i, each averaged
-over its Gaussian,
-
-    E = q.A.q/2 + Q sum_i q_i g(z_i),    V_i = dE/dq_i = (A q)_i + Q g(z_i) + sum_j q_j g(z_j)
-
-Zero of potential: V is zero beyond the counter-charge as long as no charge of the slab overlaps it.  There the planar
-average is  V(z) = Q phi(z) - sum_j q_j <max(z_j - z, 0)>/(eps0 A),  and a counter-charge farther away by dg adds
-dg/(eps0 A) to dV/dQ.  E leaves out the energy of the counter-charge in its own field, Q^2 `self_energy`: with it E is the
-electrostatic energy of the neutral whole, whose slope is the potential against the mean over the counter-charge.
+counter-charge has the potential Q g(z) with  g(z) = phi(z) + (z - m)/(2 eps0 A).  `charged_slab` has the energy of the
+slab and its counter-charge; `continuum_countercharge` has the counter-charge that ions of an electrolyte form.
 Heights are coordinates along the unit normal of a and b on the side of c, from the electrode to the electrolyte.
 """
 
@@ -27,7 +20,6 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import ndtr
 
-from electrode.physics.electrostatics import coulomb
 from electrode.units import EPSILON_0
 
 
@@ -46,6 +38,14 @@ class NoCountercharge:
     def self_energy(self, area: float) -> float:
         """Return 0."""
         return 0.0
+
+    def response(self, charge: float, area: float) -> tuple[float, float]:
+        """Return zeros, as a rigid counter-charge does."""
+        return 0.0, 0.0
+
+    def profile(self, height, charge: float, area: float) -> np.ndarray:
+        """Return zeros, as a rigid counter-charge does."""
+        return np.zeros_like(np.asarray(height, float))
 
 
 class _Planar:
@@ -67,6 +67,14 @@ class _Planar:
     def self_energy(self, area: float) -> float:
         """Return -<|u - u'|>/(4 eps0 A) [eV per e^2 of Q^2], the counter-charge in its own field in the zero of the slab sum."""
         return -self.spread / (4.0 * EPSILON_0 * area)
+
+    def response(self, charge: float, area: float) -> tuple[float, float]:
+        """Return the energy [eV] that the counter-charge takes beside that of a rigid one, and its slope in Q [V]: none."""
+        return 0.0, 0.0
+
+    def profile(self, height, charge: float, area: float) -> np.ndarray:
+        """Return the potential (...) [V] that goes with `response`, at heights (...) [A]: none."""
+        return np.zeros_like(np.asarray(height, float))
 
     def require_above(self, height: np.ndarray) -> None:
         """Raise ValueError unless the counter-charge lies above heights (N,) [A]."""
@@ -98,7 +106,7 @@ class Sheet(_Planar):
     spread = property(lambda self: 0.0)
 
     def _ahead(self, height, smear):
-        return _positive_part(self.height - np.asarray(height, float), smear)[:2]
+        return positive_part(self.height - np.asarray(height, float), smear)[:2]
 
 
 @dataclass(frozen=True)
@@ -126,7 +134,7 @@ class GaussianSheet(_Planar):
     spread = property(lambda self: 2.0 * self.width / math.sqrt(math.pi))
 
     def _ahead(self, height, smear):
-        return _positive_part(self.height - np.asarray(height, float), np.hypot(self.width, smear))[:2]
+        return positive_part(self.height - np.asarray(height, float), np.hypot(self.width, smear))[:2]
 
 
 @dataclass(frozen=True)
@@ -154,86 +162,12 @@ class JelliumSlab(_Planar):
     spread = property(lambda self: (self.upper - self.lower) / 3.0)
 
     def _ahead(self, height, smear):
-        far, near = (_positive_part(face - np.asarray(height, float), smear) for face in (self.upper, self.lower))
+        far, near = (positive_part(face - np.asarray(height, float), smear) for face in (self.upper, self.lower))
         thickness = self.upper - self.lower
         return (far[2] - near[2]) / thickness, (far[0] - near[0]) / thickness
 
 
-Countercharge = NoCountercharge | Sheet | GaussianSheet | JelliumSlab
-
-
-@dataclass(frozen=True)
-class SlabEnergy:
-    """A slab with its counter-charge.
-
-    Parameters
-    ----------
-    energy : E [eV]
-    potentials : V_i = dE/dq_i, (N,) [V]
-    forces : -dE/dR, (N, 3) [eV/A]
-    countercharge_force : total force on the counter-charge, (3,) [eV/A]
-    """
-
-    energy: float
-    potentials: np.ndarray
-    forces: np.ndarray
-    countercharge_force: np.ndarray
-
-
-def slab_energy(positions: np.ndarray, charges: np.ndarray, sigma: np.ndarray, cell: np.ndarray, countercharge: Countercharge) -> SlabEnergy:
-    """Return energy, potentials and forces of Gaussian charges in a slab with its counter-charge.
-
-    Parameters
-    ----------
-    positions : (N, 3) [A];  charges : (N,) [e];  sigma : (N,) [A], widths, 0 for a point charge
-    cell : (3, 3) [A], rows; c only says which side the electrolyte is on
-    countercharge : its charge is minus the sum of the charges
-
-    Raises
-    ------
-    ValueError
-        for charges or widths of another length, or a counter-charge that is not above every atom.
-    """
-    positions, charges, sigma = (np.asarray(x, float) for x in (positions, charges, sigma))
-    if not charges.shape == sigma.shape == positions.shape[:1]:
-        raise ValueError(f"slab_energy: expected a charge and a width for each of {len(positions)} atoms; got shapes {charges.shape} and {sigma.shape}")
-    normal, area = surface(cell)
-    height, total = positions @ normal, charges.sum()
-    countercharge.require_above(height)
-    matrix = coulomb(positions, cell, (True, True, False), sigma)
-    own = matrix.value @ charges
-    g, slope = countercharge.attraction(height, area, sigma)
-    pull = total * charges * slope
-    return SlabEnergy(
-        energy=float(0.5 * charges @ own + total * charges @ g),
-        potentials=own + total * g + charges @ g,
-        forces=-matrix.pull(np.outer(charges, charges)) - np.outer(pull, normal),
-        countercharge_force=pull.sum() * normal,
-    )
-
-
-def planar_potential(grid, height, charges, sigma, area: float, countercharge: Countercharge) -> np.ndarray:
-    """Return V(z), the potential averaged over the surface [V], at heights `grid` (M,) [A].
-
-    Parameters
-    ----------
-    height, charges, sigma : (N,) heights [A], charges [e] and widths [A] of the slab's atoms
-    area : [A^2];  countercharge : as for `slab_energy`
-    """
-    grid, height, charges = (np.asarray(x, float) for x in (grid, height, charges))
-    apart = height - grid[:, None]
-    kernel = (0.5 * apart - _positive_part(apart, sigma)[0]) / (EPSILON_0 * area)
-    return kernel @ charges + charges.sum() * countercharge.attraction(grid, area)[0] + charges @ countercharge.attraction(height, area, sigma)[0]
-
-
-def surface(cell: np.ndarray) -> tuple[np.ndarray, float]:
-    """Return the unit normal of a and b on the side of c, (3,), and the area [A^2] of a cell (3, 3) [A]."""
-    cross = np.cross(*np.asarray(cell, float)[:2])
-    area = float(np.linalg.norm(cross))
-    return (-1.0 if cross @ np.asarray(cell, float)[2] < 0.0 else 1.0) * cross / area, area
-
-
-def _positive_part(x, smear) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def positive_part(x, smear) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return <max(x + s y, 0)> over normal y, its derivative in x, and its integral over x from -infinity."""
     x, s = np.broadcast_arrays(np.asarray(x, float), np.asarray(smear, float))
     u = x / np.where(s > 0.0, s, 1.0)
@@ -243,6 +177,6 @@ def _positive_part(x, smear) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return value, below, 0.5 * (x * value + s * s * below)
 
 
-def _require(countercharge: Countercharge, valid: bool, expected: str) -> None:
+def _require(countercharge, valid: bool, expected: str) -> None:
     if not valid:
         raise ValueError(f"{type(countercharge).__name__}: expected {expected}, got {countercharge}")

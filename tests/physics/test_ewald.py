@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
+from electrode.physics.charge_interactions import Bulk
 from electrode.physics.electrostatics import coulomb
-from electrode.physics.ewald import ewald, ewald_matrix
+from electrode.physics.ewald_sum import ewald
 from electrode.units import COULOMB
 
 CUBE = np.eye(3)
@@ -66,7 +67,7 @@ def test_forces_are_derivatives(system):
 def test_matrix_gives_the_potentials(system, slab):
     positions, charges, sigma = system
     charges = charges - charges.mean()
-    found, matrix = ewald(positions, TRICLINIC, charges, sigma, slab=slab), ewald_matrix(positions, TRICLINIC, sigma, slab=slab)
+    found, matrix = ewald(positions, TRICLINIC, charges, sigma, slab=slab), Bulk(TRICLINIC, slab=slab).at(positions, sigma).matrix
     assert matrix @ charges == pytest.approx(found.potentials, abs=1e-10)
     assert matrix == pytest.approx(matrix.T, abs=1e-12) and 0.5 * charges @ matrix @ charges == pytest.approx(found.energy, abs=1e-10)
 

@@ -5,10 +5,10 @@ import math
 import numpy as np
 import pytest
 
-from electrode.physics._near import TABLE, _overlap, splitting_polynomial
+from electrode.physics._near import TABLE, overlap, splitting_polynomial
 from electrode.physics._pairs import Pairs
 from electrode.physics.electrostatics import coulomb
-from electrode.physics.ewald import ewald
+from electrode.physics.ewald_sum import ewald
 from electrode.physics.mesh import BULK, SLAB, Mesh, Settings, choose, slab_cell
 from electrode.physics.mesh_operator import MeshOperator
 from electrode.physics.neighbours import neighbour_list
@@ -134,7 +134,7 @@ def test_the_table_is_the_error_function():
 def test_the_table_between_its_points():
     for y in np.random.default_rng(5).uniform(0.0, 36.0, 300):
         x = math.sqrt(y)
-        value, bend = _overlap(y, 1.0, TABLE)
+        value, bend = overlap(y, 1.0, TABLE)
         slope = (2.0 / math.sqrt(math.pi) * math.exp(-y) - math.erf(x) / x) / y if y > 0.01 else -4.0 / (3.0 * math.sqrt(math.pi)) * (1.0 - 0.6 * y)
         assert value + 1.0 / x == pytest.approx(math.erf(x) / x, abs=1e-11)
         assert bend - 1.0 / x**3 == pytest.approx(slope, abs=2e-9 if y > 0.01 else 1e-4, rel=1e-12 / y)

@@ -8,7 +8,7 @@ from electrode.physics.charge_interactions import Bulk, Planar
 from electrode.physics.charge_model import ChargeModel
 from electrode.physics.charge_parameters import EEQ
 from electrode.physics.charges import equilibrate_charges
-from electrode.physics.long_waves import LongWaves, _longest
+from electrode.physics.long_waves import LongWaves, longest_waves
 from electrode.physics.moving_charges import DENSE_UP_TO, MovingCharges, extrapolated
 from electrode.physics.slater import Slater
 from electrode.units import COULOMB
@@ -124,7 +124,7 @@ def test_prediction_takes_the_degree_of_the_motion():
 def test_preconditioner_inverts_its_matrix():
     start, width, diagonal = places(), np.full(N, 0.5), np.linspace(20.0, 30.0, N)
     found = LongWaves(start, CELL, width, diagonal)
-    steps, square = _longest(CELL, 30, abs(np.linalg.det(CELL)))
+    steps, square = longest_waves(CELL, 30, abs(np.linalg.det(CELL)))
     k = 2.0 * np.pi * steps @ np.linalg.inv(CELL).T
     np.testing.assert_allclose(np.einsum("ij,ij->i", k, k), square, rtol=1e-12)
     matrix = np.zeros((N, N))

@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
+from electrode.physics.charged_slab import planar_potential, slab_energy, surface
 from electrode.physics.electrostatics import coulomb
-from electrode.physics.ewald import ewald
-from electrode.physics.slab_countercharge import GaussianSheet, JelliumSlab, NoCountercharge, Sheet, planar_potential, slab_energy, surface
+from electrode.physics.ewald_sum import ewald
+from electrode.physics.slab_countercharge import GaussianSheet, JelliumSlab, NoCountercharge, Sheet
 from electrode.units import EPSILON_0
 
 CELL = np.array([[4.1, 0.0, 0.0], [1.3, 3.7, 0.0], [0.4, -0.2, 30.0]])
@@ -66,6 +67,17 @@ def test_a_wider_gap_adds_that_of_a_plate_capacitor_to_the_slope_of_the_potentia
         potential = [share @ slab_energy(positions, charges + q * share, sigma, CELL, c).potentials for q in (0.0, 1.0)]
         stiffness.append(potential[1] - potential[0])
     assert stiffness[1] - stiffness[0] == pytest.approx(gap / (EPSILON_0 * AREA), abs=1e-8)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("a, b", [(0, 0), (1, 1), (0, 1)])
+def test_strain_along_the_surface_is_the_derivative(kind, a, b):
+    positions, charges, sigma = slab()
+    direction = 0.5 * (np.outer(np.eye(3)[a], np.eye(3)[b]) + np.outer(np.eye(3)[b], np.eye(3)[a]))
+    strained = lambda h: slab_energy(positions @ (np.eye(3) + h * direction), charges, sigma, CELL @ (np.eye(3) + h * direction), kind).energy
+    found = slab_energy(positions, charges, sigma, CELL, kind).strain
+    assert np.vdot(found, direction) == pytest.approx(fourth_order(strained, 1e-3), abs=1e-7)
+    assert np.abs(found[2]).max() < 1e-12 and np.abs(found[:, 2]).max() < 1e-12
 
 
 @pytest.mark.parametrize("kind", KINDS)

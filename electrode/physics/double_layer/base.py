@@ -7,9 +7,9 @@ charge.  Units: sigma [e/A^2], Phi [V], C [e/(V A^2)], energies [eV/A^2], of any
 
 A diffuse layer against its bulk obeys the first integral  int E dD = p(psi)  at every point, hence at the electrode, where
 D = sigma: no profile is needed for the charge.  Dividing its derivative by E gives C = -rho(psi)/E.
-Sources: Gouy 1910, https://doi.org/10.1051/jphystap:019100090045700; Chapman 1913,
-https://doi.org/10.1080/14786440408634187; Stern 1924, https://doi.org/10.1002/bbpc.192400182; Grahame 1947,
-https://doi.org/10.1021/cr60130a002; Kilic, Bazant and Ajdari 2007, https://doi.org/10.1103/PhysRevE.75.021502
+Sources: Gouy 1910, J. Phys. Theor. Appl. 9, 457; Chapman 1913, Philos. Mag. 25, 475; Stern 1924,
+https://doi.org/10.1002/bbpc.192400182; Grahame 1947, Chem. Rev. 41, 441; Kilic, Bazant and Ajdari 2007,
+https://doi.org/10.1103/PhysRevE.75.021502
 """
 
 from __future__ import annotations

@@ -11,6 +11,7 @@ from electrode.units import EPSILON_0
 
 _LARGE = 100.0  # beyond which 1 is lost beside exp
 
+
 class Helmholtz(DoubleLayer):
     """A plate capacitor, C = eps eps0/d.
 
@@ -28,7 +29,7 @@ class Helmholtz(DoubleLayer):
     def __init__(self, thickness: float = 3.0, permittivity: float = 6.0):
         if not (0.0 < thickness < np.inf and 1.0 <= permittivity < np.inf):
             raise ValueError(f"Helmholtz: expected a positive thickness [A] and a permittivity of at least 1, got {thickness} and {permittivity}")
-        self.capacitance = EPSILON_0 * permittivity / thickness
+        self.thickness, self.capacitance = thickness, EPSILON_0 * permittivity / thickness
 
     def charge(self, potential):
         """Return sigma = C Phi."""

@@ -10,7 +10,7 @@ where Pi is what keeps space filled.  The pressure in excess of the bulk is a su
 
 and it is all that a planar double layer needs: int E dD = p (`diffuse`).  Equal sizes give Bikerman's equation, no
 size that of Gouy and Chapman.
-Sources: Bikerman 1942, https://doi.org/10.1080/14786444208520813; Kilic, Bazant and Ajdari 2007,
+Sources: Bikerman 1942, Philos. Mag. 33, 384; Kilic, Bazant and Ajdari 2007,
 https://doi.org/10.1103/PhysRevE.75.021502; unequal sizes: Li, Liu, Xu and Zhou 2013,
 https://doi.org/10.1088/0951-7715/26/10/2899
 """

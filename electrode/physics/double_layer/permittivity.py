@@ -128,7 +128,7 @@ class Booth(_FallsWithField):
     ValueError
         for a permittivity below n^2 or b not positive.
 
-    Source: Booth 1951, https://doi.org/10.1063/1.1748233
+    Source: Booth 1951, J. Chem. Phys. 19, 391
     """
 
     value: float = WATER
@@ -172,7 +172,7 @@ class Grahame(_FallsWithField):
     ValueError
         for a permittivity below n^2 or c not positive.
 
-    Source: Grahame 1950, https://doi.org/10.1063/1.1747807
+    Source: Grahame 1950, J. Chem. Phys. 18, 903
     """
 
     value: float = WATER

@@ -21,6 +21,7 @@ from dataclasses import dataclass
 import numpy as np
 from numba import njit
 
+from electrode.physics.lattice import half_waves, lattice_points
 from electrode.units import COULOMB
 
 _REACH = 5.8  # erfc(5.8) = 2e-16: both sums are cut where their terms reach that
@@ -38,7 +39,8 @@ class Ewald:
     energy : q.phi/2 [eV]
     potentials : (N,), phi [V]
     forces : (N, 3), -dE/dR at fixed charges [eV/A]
-    strain : (3, 3), dE/dstrain for positions and cell vectors r -> (1 + strain) r [eV]; None where it was not computed
+    strain : (3, 3), dE/dstrain for positions and cell vectors r -> (1 + strain) r [eV]; of a slab for strains in its plane, which keep
+        all heights, and 0 across (`in_plane`); None where it was not computed
     """
 
     energy: float
@@ -56,7 +58,7 @@ def ewald(
     slab: bool = False,
     splitting: float | None = None,
 ) -> Ewald:
-    """Return energy, potentials and forces of charges in a periodic cell, and the strain derivative unless it is a slab.
+    """Return energy, potentials, forces and strain derivative of charges in a periodic cell.
 
     Parameters
     ----------
@@ -79,7 +81,20 @@ def ewald(
     if slab and abs(q.sum()) > _NEUTRAL:
         raise ValueError(f"ewald: expected a neutral slab, got {q.sum():.3g} e. Use electrostatics.coulomb, which is periodic in two directions")
     phi, slopes, strain = np.zeros(len(q)), np.zeros((len(q), 3)), np.zeros((3, 3))
-    _add_near(lattice.fractional, lattice.cell, lattice.images(gamma), gamma, lattice.alpha, lattice.cutoff(gamma), q, np.zeros((0, 0)), phi, slopes, strain)
+    _add_near(lattice.fractional, lattice.cell, lattice.images(gamma), gamma, lattice.alpha, lattice.cutoff(gamma), q, phi, slopes, strain)
+    _add_far(lattice, q, phi, slopes, strain)
+    if slab:
+        height = lattice.positions @ lattice.normal
+        field = 4.0 * math.pi / lattice.volume * (q @ height)
+        phi += field * height
+        slopes += field * lattice.normal
+        strain = in_plane(strain, lattice.normal, 0.5 * field * (q @ height))
+    phi *= COULOMB
+    return Ewald(0.5 * float(q @ phi), phi, -COULOMB * q[:, None] * slopes, COULOMB * strain)
+
+
+def _add_far(lattice: _Lattice, q, phi, slopes, strain) -> None:
+    """Add the sum over reciprocal vectors and the background."""
     for k, weight in lattice.waves():
         cosine, sine = lattice.phases(k)
         real, imaginary = weight * (q @ cosine), weight * (q @ sine)
@@ -91,36 +106,21 @@ def ewald(
     background = math.pi * q.sum() / (lattice.volume * lattice.alpha**2)
     phi -= background
     strain += 0.5 * q.sum() * background * np.eye(3)
-    if slab:
-        height = lattice.positions @ lattice.normal
-        phi += 4.0 * math.pi / lattice.volume * (q @ height) * height
-        slopes += 4.0 * math.pi / lattice.volume * (q @ height) * lattice.normal
-    phi *= COULOMB
-    return Ewald(0.5 * float(q @ phi), phi, -COULOMB * q[:, None] * slopes, None if slab else COULOMB * strain)
 
 
-def ewald_matrix(positions: np.ndarray, cell: np.ndarray, sigma: np.ndarray | None = None, *, slab: bool = False, splitting: float | None = None) -> np.ndarray:
-    """Return the matrix A (N, N) [V/e] with phi = A q; arguments as for `ewald`.
+def in_plane(strain: np.ndarray, normal: np.ndarray, per_area: float) -> np.ndarray:
+    """Return P S P - E P with P = 1 - n n^T, the derivative for strains along a surface at fixed heights.
 
-    A slab's matrix is meant for charges that are neutral together.
+    The derivative in the height of a slab's cell is that of its vacuum, and means nothing.
 
-    Raises
-    ------
-    ValueError
-        for a cell without volume.
+    Parameters
+    ----------
+    strain : S (3, 3) [eV], of the sum in three dimensions
+    normal : n (3,)
+    per_area : E [eV], of terms that are inverse to the area while heights stay
     """
-    lattice, gamma = _Lattice(positions, cell, splitting), _gamma(len(positions), sigma)
-    n = len(positions)
-    matrix = np.zeros((n, n))
-    _add_near(lattice.fractional, lattice.cell, lattice.images(gamma), gamma, lattice.alpha, lattice.cutoff(gamma), np.zeros(n), matrix, np.zeros(n), np.zeros((n, 3)), np.zeros((3, 3)))
-    for k, weight in lattice.waves():
-        cosine, sine = lattice.phases(k)
-        matrix += (weight * cosine) @ cosine.T + (weight * sine) @ sine.T
-    matrix -= math.pi / (lattice.volume * lattice.alpha**2)
-    if slab:
-        height = lattice.positions @ lattice.normal
-        matrix += 4.0 * math.pi / lattice.volume * np.outer(height, height)
-    return COULOMB * matrix
+    along = np.eye(3) - np.outer(normal, normal)
+    return along @ strain @ along - per_area * along
 
 
 class _Lattice:
@@ -142,14 +142,12 @@ class _Lattice:
 
     def images(self, gamma: np.ndarray) -> np.ndarray:
         """Return the lattice vectors that the sum over images needs beside the image within half a cell, (M, 3)."""
-        _, points = _lattice_points(self.cell, self.cutoff(gamma) + 0.5 * np.linalg.norm(self.cell, axis=1).sum())
+        _, points = lattice_points(self.cell, self.cutoff(gamma) + 0.5 * np.linalg.norm(self.cell, axis=1).sum())
         return points
 
     def waves(self):
         """Yield one of each pair of reciprocal vectors (K, 3) with the weight of both (K,), in chunks."""
-        steps, k = _lattice_points(2.0 * math.pi * np.linalg.inv(self.cell).T, 2.0 * self.alpha * _REACH)
-        first = np.where(steps[:, 0] != 0, steps[:, 0], np.where(steps[:, 1] != 0, steps[:, 1], steps[:, 2]))
-        k = k[first > 0]
+        _, k = half_waves(self.cell, 2.0 * self.alpha * _REACH)
         square = np.einsum("ij,ij->i", k, k)
         weight = 8.0 * math.pi / self.volume * np.exp(-square / (4.0 * self.alpha**2)) / square
         for a in range(0, len(k), _CHUNK):
@@ -169,15 +167,6 @@ def _gamma(n: int, sigma: np.ndarray | None) -> np.ndarray:
         return 1.0 / np.sqrt(2.0 * (sigma[:, None] ** 2 + sigma[None, :] ** 2))
 
 
-def _lattice_points(vectors: np.ndarray, radius: float) -> tuple[np.ndarray, np.ndarray]:
-    """Return the integer coordinates (M, 3) and the points (M, 3) of a lattice within a radius."""
-    reach = np.floor(radius * np.linalg.norm(np.linalg.inv(vectors), axis=0)).astype(int)
-    steps = np.stack(np.meshgrid(*[np.arange(-k, k + 1) for k in reach], indexing="ij"), axis=-1).reshape(-1, 3)
-    points = steps @ vectors
-    near = np.einsum("ij,ij->i", points, points) <= radius**2
-    return steps[near], np.ascontiguousarray(points[near])
-
-
 @njit(cache=True)
 def _screened(r, gamma, alpha):
     """Return f = [erf(gamma r) - erf(alpha r)]/r and f'/r."""
@@ -189,8 +178,8 @@ def _screened(r, gamma, alpha):
 
 
 @njit(cache=True)
-def _add_near(fractional, cell, images, gamma, alpha, cutoff, charges, matrix, potentials, slopes, strain):
-    """Add the sum over images to the matrix, if it has rows, to the potentials, their gradients and the strain derivative."""
+def _add_near(fractional, cell, images, gamma, alpha, cutoff, charges, potentials, slopes, strain):
+    """Add the sum over images to the potentials, their gradients and the strain derivative."""
     n = len(fractional)
     d = np.zeros(3)
     for i in range(n):
@@ -219,10 +208,6 @@ def _add_near(fractional, cell, images, gamma, alpha, cutoff, charges, matrix, p
                 for a, da in enumerate((d0, d1, d2)):
                     for b, db in enumerate((d0, d1, d2)):
                         strain[a, b] += pair * slope * da * db
-            if len(matrix):
-                matrix[i, j] += v
-                if i != j:
-                    matrix[j, i] += v
             potentials[i] += charges[j] * v
             if i != j:
                 potentials[j] += charges[i] * v
