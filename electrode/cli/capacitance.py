@@ -6,7 +6,8 @@ import math
 
 import numpy as np
 
-from electrode.cli.options import add_outputs, read_data, table
+from electrode.cli.inputs import read_data
+from electrode.cli.options import add_outputs, table
 from electrode.cli.parser import Parser, UsageError
 from electrode.output import refuse_existing, write_json
 

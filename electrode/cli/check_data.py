@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import warnings
-from pathlib import Path
+from collections import Counter
 
-from electrode.cli.options import add_outputs, assumed
+from electrode.cli.inputs import add_data, assumed, format_of, share
+from electrode.cli.options import add_outputs
 from electrode.cli.parser import Parser, UsageError
 from electrode.output import refuse_existing, write_json
 
@@ -19,9 +20,7 @@ EXAMPLE = "electrode check-data train.xyz test.xyz --json report.json --plot cov
 
 def add_arguments(parser: Parser) -> None:
     """Add the arguments of the verb."""
-    parser.add_argument("data", nargs="+", metavar="FILE", help="frames in any known format (extended XYZ, .db, .npz, outputs of programs)")
-    parser.add_argument("--format", metavar="NAME", help="format of the files; by default recognised")
-    parser.add_argument("--assume", nargs="+", default=[], metavar="KEY=VALUE", help="what frames that lack a key of the record may be taken to have")
+    add_data(parser)
     parser.add_argument("--plot", metavar="FILE", help="figure of charge and potential, .png, .svg or .pdf")
     add_outputs(parser, "the report")
 
@@ -59,16 +58,22 @@ def read_files(arguments) -> tuple[dict[str, list], list[str], list]:
     from electrode.data.problems import DataError
     from electrode.data.readers.registry import parse
 
-    assume, files, notes, unread = assumed(arguments.assume), {}, [], []
+    declared, formats, notes, unread = assumed(arguments.assume), {}, [], []
+    twice = [path for path, count in Counter(arguments.data).items() if count > 1]
+    if twice:
+        raise UsageError(f"{twice[0]} is named twice. Name each file once")
     for path in arguments.data:
-        if path in files:
-            raise UsageError(f"{path} is named twice. Name each file once")
+        try:
+            formats[path] = format_of(path, arguments.format)
+        except DataError as error:
+            unread += error.problems
+    files = {path: [] for path in arguments.data}
+    for (path, row), (assume, options) in zip(formats.items(), share(formats.values(), declared)):
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
             try:
-                files[path] = parse(Path(path), arguments.format, assume=assume)
+                files[path] = parse(path, row.name, assume=assume, **options)
             except DataError as error:
-                files[path] = []
                 unread += error.problems
         notes += dict.fromkeys(str(w.message).partition(". Do: ")[0] for w in caught)
     return files, notes, unread

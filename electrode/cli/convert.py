@@ -10,7 +10,8 @@ from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 
-from electrode.cli.options import add_outputs, assumed, table
+from electrode.cli.inputs import assumed, format_of, share
+from electrode.cli.options import add_outputs, table
 from electrode.cli.parser import Parser, UsageError
 from electrode.output import refuse_existing, write_json
 
@@ -34,8 +35,8 @@ TARGETS = (*_CARRIERS, *_EXPORTS)
 
 def add_arguments(parser: Parser) -> None:
     """Add the arguments of the verb."""
-    parser.add_argument("inputs", nargs="+", metavar="INPUT", help="outputs of a code, extended XYZ files, folders of DeePMD-kit")
-    parser.add_argument("--from", dest="source", metavar="FORMAT", help="format of all inputs; by default each is recognised")
+    parser.add_argument("inputs", nargs="+", metavar="INPUT", help="outputs of a code, extended XYZ, .db, .npz, folders of data sets and of DeePMD-kit")
+    parser.add_argument("--from", "--format", dest="source", metavar="FORMAT", help="format of all inputs; by default each is recognised")
     parser.add_argument("--to", dest="target", default="extxyz", metavar="FORMAT", help=f"{', '.join(TARGETS)} (default %(default)s)")
     parser.add_argument("--output", required=True, metavar="PATH", help="file or, for deepmd, folder to write")
     parser.add_argument("--assume", nargs="+", default=[], metavar="KEY=VALUE", help="what the inputs do not say: keys of the record and options of the reader")
@@ -85,38 +86,15 @@ def _read(arguments, declared: dict) -> tuple[list, list[dict]]:
     from electrode.data.checks import accept
     from electrode.data.readers.registry import read
 
-    rows = _formats(arguments)
-    options = {word for row in rows for word in row.options}
-    assume = {key: value for key, value in declared.items() if key not in options}
-    _refuse_unknown(assume, options)
+    rows = [format_of(path, arguments.source, "--from") for path in arguments.inputs]
     frames, inputs = [], []
-    for path, row in zip(arguments.inputs, rows):
-        found = read(path, row.name, strict=not arguments.lenient, assume=assume, **{key: value for key, value in declared.items() if key in row.options})
+    for path, row, (assume, options) in zip(arguments.inputs, rows, share(rows, declared)):
+        found = read(path, row.name, strict=not arguments.lenient, assume=assume, **options)
         inputs.append({"path": path, "format": row.name, "frames": len(found)})
         frames += found
     if arguments.canonical or arguments.target in _EXPORTS:
         frames = [frame if frame.energy_kind == "none" else frame.canonical() for frame in frames]
     return (accept(frames, not arguments.lenient) if len(inputs) > 1 else frames), inputs
-
-
-def _formats(arguments) -> list:
-    from electrode.data.problems import did_you_mean
-    from electrode.data.readers.registry import FORMATS, recognise
-
-    if arguments.source not in (None, *FORMATS):
-        raise UsageError(f"--from: unknown format {arguments.source!r}{did_you_mean(arguments.source, FORMATS)}; expected one of {', '.join(FORMATS)}")
-    return [recognise(path) if arguments.source is None else FORMATS[arguments.source] for path in arguments.inputs]
-
-
-def _refuse_unknown(words: dict, options: set[str]) -> None:
-    from electrode.data.aliases import SPECIAL
-    from electrode.data.problems import did_you_mean
-    from electrode.data.record import KEY_OF
-
-    known = {*KEY_OF, *KEY_OF.values(), *SPECIAL}
-    for word in words:
-        if word not in known:
-            raise UsageError(f"--assume: {word!r} is neither a key of the record nor an option of these readers ({', '.join(sorted(options)) or 'they have none'}){did_you_mean(word, known | options)}")
 
 
 def _write(arguments, frames: list) -> list[str]:

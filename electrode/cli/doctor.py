@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from electrode.cli.check_data import read_files
+from electrode.cli.inputs import add_reading
 from electrode.cli.options import add_outputs
 from electrode.cli.parser import Parser, UsageError
 from electrode.output import refuse_existing, write_json
@@ -17,8 +18,7 @@ EXAMPLE = "electrode doctor series.xyz --potential-tolerance 0.01 --json verdict
 def add_arguments(parser: Parser) -> None:
     """Add the arguments of the verb."""
     parser.add_argument("data", nargs="+", metavar="FILE", help="frames in any known format, or logs of programs")
-    parser.add_argument("--format", metavar="NAME", help="format of the files; by default recognised")
-    parser.add_argument("--assume", nargs="+", default=[], metavar="KEY=VALUE", help="what frames that lack a key of the record may be taken to have")
+    add_reading(parser)
     parser.add_argument("--energy-tolerance", type=float, default=1e-3, metavar="EV", help="what the energies were converged to [eV] (default %(default)s)")
     parser.add_argument("--potential-tolerance", type=float, default=0.01, metavar="V", help="what the potentials were converged to [V] (default %(default)s)")
     add_outputs(parser, "the verdicts")

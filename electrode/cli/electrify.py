@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from electrode.cli.options import add_outputs, errors_table, read_data
+from electrode.cli.inputs import read_data
+from electrode.cli.options import add_outputs, errors_table
 from electrode.cli.parser import Parser, UsageError
 from electrode.output import refuse_existing, write_json
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from electrode.cli.options import add_data, add_model, add_outputs, errors_table, read_data
+from electrode.cli.inputs import add_data, read_data
+from electrode.cli.options import add_model, add_outputs, errors_table
 from electrode.cli.parser import Parser, UsageError
 from electrode.output import refuse_existing, write_json
 

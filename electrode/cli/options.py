@@ -1,4 +1,4 @@
-"""What several verbs share: arguments, the potential scale, reading structures and data, tables on the terminal."""
+"""What several verbs share: arguments, the potential scale, reading structures, tables on the terminal; data are read by `inputs`."""
 
 from __future__ import annotations
 
@@ -29,12 +29,6 @@ def add_outputs(parser: Parser, what: str) -> None:
     """Add --json and --force."""
     parser.add_argument("--json", metavar="FILE", help=f"write {what} as JSON")
     parser.add_argument("--force", action="store_true", help="replace existing output files")
-
-
-def add_data(parser: Parser) -> None:
-    """Add the data files and what may be assumed of them."""
-    parser.add_argument("data", nargs="+", metavar="DATA.xyz", help="labelled frames, extended XYZ")
-    parser.add_argument("--assume", nargs="+", default=[], metavar="KEY=VALUE", help="what frames that lack a key of the record may be taken to have, for instance mu_zero=electrolyte")
 
 
 def scale_of(arguments, model):
@@ -84,38 +78,6 @@ def read_structure(path: str):
     for name in [n for n in atoms.arrays if n.startswith("REF_")]:
         del atoms.arrays[name]
     return atoms
-
-
-def read_data(arguments) -> Sequence:
-    """Return the labelled frames of all data files, in order, or of the folder of a data set; raises what their readers raise."""
-    from electrode.data.dataset import MappedDataset
-    from electrode.data.files import read_frames
-
-    assume = assumed(arguments.assume)
-    if any(Path(path).is_dir() for path in arguments.data):
-        if len(arguments.data) > 1 or assume:
-            raise UsageError("the folder of a data set stands alone: expected one folder without --assume, or files")
-        return MappedDataset(arguments.data[0])
-    return [frame for path in arguments.data for frame in read_frames(path, assume=assume)]
-
-
-def assumed(pairs: Sequence[str]) -> dict:
-    """Return the words of --assume, KEY=VALUE, as key -> value.
-
-    Raises
-    ------
-    UsageError
-        if one is no such pair.
-    """
-    import yaml
-
-    out = {}
-    for pair in pairs:
-        key, equals, value = pair.partition("=")
-        if not (key and equals and value):
-            raise UsageError(f"--assume: expected KEY=VALUE, got {pair!r}")
-        out[key] = yaml.safe_load(value)
-    return out
 
 
 def table(heads: Sequence[str], rows: Sequence[Sequence]) -> str:

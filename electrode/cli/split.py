@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from electrode.cli.options import add_data, add_outputs, read_data, table
+from electrode.cli.inputs import add_data, read_data
+from electrode.cli.options import add_outputs, table
 from electrode.cli.parser import Parser, UsageError
 from electrode.output import refuse_existing, write_json
 

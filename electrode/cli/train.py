@@ -6,8 +6,10 @@ import sys
 from pathlib import Path
 
 from electrode.cli.configuration import configuration
-from electrode.cli.options import add_data, add_outputs, errors_table, read_data
+from electrode.cli.inputs import add_data, read_data
+from electrode.cli.options import add_outputs, errors_table
 from electrode.cli.parser import Parser, UsageError
+from electrode.data.problems import did_you_mean
 from electrode.output import refuse_existing, write_json
 
 NOTES = """The configuration is YAML with up to two sections: `model`, entries of the scheme's configuration, and `train`, entries of the
@@ -29,6 +31,7 @@ def add_arguments(parser: Parser) -> None:
     parser.add_argument("--output", required=True, metavar="M", help="folder of the model")
     parser.add_argument("--config", metavar="FILE", help="choices that differ from the defaults, YAML")
     parser.add_argument("--split", metavar="FILE", help="division into train, validation and test, JSON")
+    parser.add_argument("--align-zeros", metavar="NAME", help="before training take off the zeros of energy and potential of each method, fitted on the training frames against this method or model")
     parser.add_argument("--members", type=int, default=1, metavar="K", help="train a committee of K models at once; their calibrated spread says when not to trust (default %(default)s)")
     parser.add_argument("--caution", type=float, default=0.0, metavar="K", help="let the disagreement of a committee cost energy, so that relaxations and bands keep to what it knows; 3 is a good value (default 0)")
     parser.add_argument("--max-minutes", type=float, metavar="T", help="time for the training loop [minutes]")
@@ -61,7 +64,10 @@ def _run(arguments, choices: dict, config, processes) -> int:
     parts = split.divide(frames)
     for part, some in parts.items() if processes.first else ():
         print(f"{part}: {len(some)} frames of {len(getattr(split, part))} groups ({split.group})")
-    training = _train(arguments, parts, choices, config, checkpoint, log, processes)
+    zeros = _zeros(arguments, parts["train"])
+    if zeros is not None and processes.first:
+        _show_zeros(zeros)
+    training = _train(arguments, parts, choices, config, checkpoint, log, processes, zeros)
     if not processes.first:
         return 0
     _save(arguments, training, split)
@@ -122,7 +128,32 @@ def _split(arguments, frames):
     return split_by_trajectory(frames, SHARES, seed=arguments.seed or 0, group=group)
 
 
-def _train(arguments, parts: dict, choices: dict, config, checkpoint, log, processes):
+def _zeros(arguments, frames):
+    """Return the zeros of the methods among the frames against the one, or the model, that --align-zeros names."""
+    name = arguments.align_zeros
+    if name is None:
+        return None
+    from electrode.data.zeros import fit_zeros_to
+    from electrode.models.store import ModelFileError, load_model
+    from electrode.train.alignment import zeros_of_model
+
+    methods = sorted({str(f.method_id) for f in frames})
+    if name in methods:
+        return fit_zeros_to(frames, name)
+    try:
+        model = load_model(name)
+    except ModelFileError as error:
+        raise UsageError(f"--align-zeros: expected a method of the training frames ({', '.join(methods)}) or a model, got {name!r}{did_you_mean(name, methods)}; {error}") from error
+    return zeros_of_model(model, frames)
+
+
+def _show_zeros(zeros) -> None:
+    for zero in (z for z in zeros.methods if z.method_id != zeros.relative_to):
+        several = f"; not determined one by one: {', '.join(zero.undetermined)}" if zero.undetermined else ""
+        print(f"{zero.method_id}: zero of potential {zero.shift:+.4f} V over {zeros.relative_to}, energies fit to {1e3 * zero.energy_rms:.3g} meV per atom{several}")
+
+
+def _train(arguments, parts: dict, choices: dict, config, checkpoint, log, processes, zeros):
     from tqdm import tqdm
 
     from electrode.train.train import train
@@ -136,7 +167,7 @@ def _train(arguments, parts: dict, choices: dict, config, checkpoint, log, proce
                 log.write(row)
 
         try:
-            return train(arguments.scheme, parts["train"], parts["validation"], config, choices, progress, arguments.members, arguments.caution, checkpoint=checkpoint, processes=processes)
+            return train(arguments.scheme, parts["train"], parts["validation"], config, choices, progress, arguments.members, arguments.caution, checkpoint=checkpoint, processes=processes, zeros=zeros)
         except KeyboardInterrupt:
             if processes.first and Path(checkpoint.path).exists():
                 print(f"electrode: {checkpoint.path} holds the training; the same command with --resume goes on", file=sys.stderr)

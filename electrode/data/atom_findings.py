@@ -8,14 +8,14 @@ from itertools import combinations
 import numpy as np
 
 from electrode.data.findings import Finding, among, median_and_max
-from electrode.data.pairs import has_energy, has_forces, has_slope, near_steps, shared_structures
+from electrode.data.pairs import has_energy, has_forces, has_slope, near_steps
 from electrode.data.problems import Problem
 from electrode.data.record import ElectrifiedFrame
+from electrode.data.splits_leaks import NEAR, find_leaks
 from electrode.units import BOHR, HARTREE, RYDBERG
 
 PATH = 0.1  # largest step of one coordinate over which forces are summed to an energy [A]
 _SMALLEST = 0.03  # rises and works smaller than this say nothing [eV]
-SAME = 0.01  # structures that differ less are the same [A]
 _STEPS = 5  # pairs that a unit is judged by
 NET_FORCE = 0.1  # along the surface, or in a cell without counter-charge [eV/A]
 BORN_SUM = 0.05  # [e]
@@ -140,13 +140,20 @@ def born_sums(frames: Sequence[ElectrifiedFrame]) -> Finding | None:
 
 
 def leaks(files: Sequence[Sequence[ElectrifiedFrame]], names: Sequence[str]) -> Finding | None:
-    """Return the structures that stand in two of the files, whatever their charge."""
+    """Return the structures that stand in two of the files, whatever their charge, origin, images and order of atoms."""
     if len(files) < 2:
         return None
-    shared = shared_structures(files, SAME)
+    shared = {(a, b): count for a, b in combinations(range(len(files)), 2) if (count := _shared(files[a], files[b]))}
     mend = "drop them from one; an error on one of the files is no test of a model that saw the other"
     problems = tuple(
-        Problem("warning", f"{names[a]} and {names[b]}", f"{count} structures of the first stand also in the second, to {SAME:g} A", mend, "V25") for (a, b), count in sorted(shared.items())
+        Problem("warning", f"{names[a]} and {names[b]}", f"{count} structures of the first stand also in the second, to {NEAR:g} A", mend, "V25") for (a, b), count in shared.items()
     )
     total = sum(shared.values())
     return Finding("V25", f"structures that stand in two of {len(files)} files: {total}", {"files": len(files), "shared": total}, problems)
+
+
+def _shared(one: Sequence[ElectrifiedFrame], other: Sequence[ElectrifiedFrame]) -> int:
+    """Return how many structures of one file stand in another."""
+    frames = [*one, *other]
+    found = find_leaks(frames, ["one"] * len(one) + ["other"] * len(other))
+    return len({frames[leak.first].geometry_id for leak in found})

@@ -12,10 +12,12 @@ from electrode.data.findings import Finding, among, median_and_max
 from electrode.data.pairs import conditions, has_energy, has_forces, has_slope, near_pairs, same_geometry
 from electrode.data.problems import Problem
 from electrode.data.record import ElectrifiedFrame
+from electrode.units import HARTREE, RYDBERG
 
 NOISE = 5e-3  # energies that scatter more are noisy [eV]
 NOISE_CHARGES = 4  # charges of one geometry that noise is judged by
 PRINTED = 0.25  # least change of a printed energy less the energy at fixed charge that is another kind [eV]
+_GRAND_RISE = 0.1  # least rise of Omega, summed over all steps, that tells its unit [eV]
 _ONE_COORDINATE = (1e-4, 0.25)  # steps of a finite difference [A]
 _MAXWELL = (0.1, 0.3)  # largest deviation [V/A], and as a share of dPhi/dR
 
@@ -33,6 +35,27 @@ def trapezoid(frames: Sequence[ElectrifiedFrame]) -> Finding | None:
     off = sum(bool(abs(s.residual) > TRAPEZOID_TOLERANCE) for s in found)
     text = f"dE = Phi dQ over {len(found)} pairs of neighbouring charges: {words} mV per e, {off} beyond {1e3 * TRAPEZOID_TOLERANCE:g}"
     return Finding("V12", text, {**numbers, "beyond_tolerance": off})
+
+
+def grand_slope(frames: Sequence[ElectrifiedFrame]) -> Finding | None:
+    """Return the slope of the rise of energies of kind Omega on -mean(n) dmu, which is one, between neighbouring charges of one geometry.
+
+    Along a short step Omega hardly rises, so that in hartree it passes `trapezoid`; all steps together tell.
+    """
+    pairs = slopes(f for f in frames if f.energy_kind == "Omega")
+    rises = np.array([s.high.energy - s.low.energy for s in pairs])
+    works = np.array([-0.5 * (s.low.n_excess + s.high.n_excess) * (s.high.mu - s.low.mu) for s in pairs])
+    if np.abs(works).sum() < _GRAND_RISE:
+        return None
+    slope = float(rises @ works / (works @ works))
+    text = f"dOmega = -n dmu over {len(pairs)} pairs of neighbouring charges: slope {slope:.4f}"
+    numbers = {"pairs": len(pairs), "grand_slope": slope}
+    flat = 0.0 < slope < 0.15 and ((rises - slope * works) ** 2).sum() < 0.1 * (works @ works)
+    if not flat:
+        return Finding("V12", text, numbers)
+    name = next((f"; perhaps the energies are in {unit}" for unit, size in (("hartree", HARTREE), ("Rydberg", RYDBERG)) if abs(slope * size - 1.0) < 0.2), "")
+    problem = Problem("error", "set", f"energies of kind Omega rise by {slope:.3f} of -n dmu, expected 1{name}", "convert them to eV, or state their kind", "V12")
+    return Finding("V12", text, numbers, (problem,))
 
 
 def noise(frames: Sequence[ElectrifiedFrame]) -> Finding | None:

@@ -1,7 +1,7 @@
 """Reading and writing frames as extended XYZ, with every digit and no silent loss.
 
 ASE parses; what its parser passes over in silence (frames behind a blank line, rows cut short or too long) is
-refused here.  Columns are written by this module, since ASE keeps 8 decimals, and every file is read back and
+refused here, as is a key given twice.  Columns are written by this module, since ASE keeps 8 decimals, and every file is read back and
 compared before it appears under its name.
 """
 
@@ -12,6 +12,7 @@ import io
 import os
 import re
 import zlib
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -27,6 +28,8 @@ from electrode.data.problems import DataError, Problem, fault, raise_on_errors, 
 from electrode.data.record import ElectrifiedFrame, build
 
 _PROPERTIES = re.compile(r"""Properties=["']?([^\s"']+)""")
+_VALUE = re.compile(r"""=\s*(?:"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|\{[^}]*\}|\[[^\]]*\])""")  # that may hold spaces and signs of equality
+_KEY = re.compile(r"""(?:^|(?<=\s))("[^"]*"|'[^']*'|[^\s="']+)\s*=""")
 _TYPES = {"f": "R", "i": "I", "b": "L", "U": "S"}
 
 
@@ -138,6 +141,7 @@ def _check_layout(text: str, name: str) -> None:
         rows = lines[start + 2 : start + 2 + int(head)]
         if len(rows) < int(head):
             raise fault(where, f"the file is cut short: expected {head} atoms, got {len(rows)}", "write or fetch the file again")
+        _refuse_twins(lines[start + 1], where)
         columns = _PROPERTIES.search(lines[start + 1])
         width = sum(int(c) for c in columns.group(1).split(":")[2::3] if c.isdigit()) if columns else 4
         for number, row in enumerate(rows, start + 3):
@@ -147,6 +151,14 @@ def _check_layout(text: str, name: str) -> None:
         start, k = start + 2 + int(head), k + 1
     if not text.endswith("\n") and len(lines[-1]) < min((len(row) for row in rows[:-1]), default=0):
         warn([Problem("warning", where, "the last line has no end and is shorter than the others", "see whether the file was cut")])
+
+
+def _refuse_twins(comment: str, where: str) -> None:
+    """Refuse a key that stands twice in a comment line, of which the parser would keep the last."""
+    keys = Counter(_KEY.findall(_VALUE.sub("=word", comment)))
+    twice = [key for key, count in keys.items() if count > 1]
+    if twice:
+        raise fault(where, f"{', '.join(twice)}: expected once in the comment line, got {max(keys.values())} times", "keep the value that is right")
 
 
 def _checked(frame: ElectrifiedFrame, k: int) -> Atoms:

@@ -21,6 +21,8 @@ CLOSEST = 0.4  # [A]
 _REACH = 2.0  # of the list of neighbours, which is slow for a short one in a large cell [A]
 FREE_LAYER = 3.0  # least space without electrode along the normal of a slab [A]
 STRONG_FIELD = 5.0  # [V/A]
+OTHER_ENERGIES = {"sigma0": "extrapolated to zero smearing", "internal": "the internal energy"}  # than the one that forces derive from
+VASP_ENERGIES = ("vasp_toten", "vasp_sigma0")  # entries that the reader of VASP keeps: free, extrapolated [eV]
 
 Found = Iterator[tuple[str, str, str]]  # severity, what was expected and found, what to do
 
@@ -75,6 +77,16 @@ def _raw(frame: ElectrifiedFrame) -> Found:
         frozen = frame.geometry.arrays.get("frozen")
         whose = ", those marked frozen" if frozen is not None and np.array_equal(still, frozen.astype(bool)) else ""
         yield "warning", f"REF_forces: exactly zero on {still.sum()} of {n} atoms{whose}, as a constraint leaves them", "write raw forces (ASE: get_forces(apply_constraint=False)), or leave these atoms out of the fit of forces"
+
+
+def _smearing(frame: ElectrifiedFrame) -> Found:
+    kind = frame.energy_smearing
+    if kind not in OTHER_ENERGIES or frame.forces is None or frame.energy is None or frame.energy_kind == "none":
+        return
+    printed = [frame.info.get(key) for key in VASP_ENERGIES]
+    size = f", here by {abs(printed[0] - printed[1]):.4f} eV" if kind == "sigma0" and all(isinstance(p, float) for p in printed) else ""
+    what = f"REF_energy is {OTHER_ENERGIES[kind]} (eir_energy_smearing = {kind}), which differs from the free energy that REF_forces derive from{size}"
+    yield "warning", what, "write the free energy (eir_energy_smearing = free; VASP: TOTEN), or fit energies and forces apart"
 
 
 def _slab(frame: ElectrifiedFrame) -> Found:
@@ -162,4 +174,5 @@ RULES = {  # rule of `rules.RULES` -> what finds that it is broken
     "V19": _cell,
     "V20": _raw,
     "V21": _field,
+    "V31": _smearing,
 }

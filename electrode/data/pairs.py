@@ -88,27 +88,6 @@ def has_forces(frame: ElectrifiedFrame) -> bool:
     return frame.forces is not None and frame.forces.shape == (len(frame.geometry), 3) and bool(np.isfinite(frame.forces).all())
 
 
-def shared_structures(files: Sequence[Sequence[ElectrifiedFrame]], near: float) -> dict[tuple[int, int], int]:
-    """Return how many structures stand in each two of the files: (file, file) -> number.
-
-    Structures are the same where, their mean positions taken off, no coordinate differs by more than `near` [A]; atoms in
-    another order, or moved by a lattice vector one by one, are not recognised.
-    """
-    alike, shared = defaultdict(list), defaultdict(set)
-    for k, frames in enumerate(files):
-        for frame in frames:
-            atoms = frame.geometry
-            if np.isfinite(atoms.positions).all():
-                alike[atoms.numbers.tobytes(), atoms.pbc.tobytes(), (np.round(atoms.cell.array, 2) + 0.0).tobytes()].append((k, frame))
-    for members in alike.values():
-        flat = np.array([(f.geometry.positions - f.geometry.positions.mean(axis=0)).ravel() for _, f in members])
-        for i, j in near_pairs(flat, near):
-            a, b = members[i][0], members[j][0]
-            if a != b:
-                shared[min(a, b), max(a, b)].add(members[i if a < b else j][1].geometry_id)
-    return {files_: len(ids) for files_, ids in shared.items()}
-
-
 def near_steps(frames: Sequence[ElectrifiedFrame], near: float) -> Iterator[Step]:
     """Yield pairs of frames of which no coordinate differs by more than `near` [A], those of equal geometry left out.
 

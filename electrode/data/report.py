@@ -16,7 +16,7 @@ from electrode.data.record import CONVERTIBLE_ZEROS, ElectrifiedFrame
 from electrode.data.rules import RULES
 
 MEASURES = (
-    charge_findings.trapezoid, charge_findings.noise, charge_findings.printed_kinds, charge_findings.maxwell,
+    charge_findings.trapezoid, charge_findings.grand_slope, charge_findings.noise, charge_findings.printed_kinds, charge_findings.maxwell,
     atom_findings.force_units, atom_findings.net_force, atom_findings.dipole_sign, atom_findings.polarizability, atom_findings.born_sums,
 )  # fmt: skip
 LABELS = ("energy", "forces", "n_excess", "mu", "efield", "dipole", "atomic_charges", "born_charges", "polarizability", "hardness", "region", "trajectory")

@@ -31,4 +31,5 @@ RULES = {
     "V28": "dforce/dQ is -dPhi/dR",
     "V29": "mu rises with the excess electrons",
     "V30": "Born charges add up to the charge of the cell",
+    "V31": "the energy is the one that the forces derive from",
 }

@@ -1,11 +1,14 @@
 """Structures that stand in two parts of a split: the same atoms, up to a translation, a lattice vector and their order.
 
-Candidates come from a tree over invariants of each frame: for the atoms j of an element the sorted real and imaginary parts of
+Candidates come from a tree over invariants of each frame: for each element the length of its structure factor, |s_Z(h)| / |G_h|, and for
+its atoms j the sorted real and imaginary parts of
 
     z_j(h) = exp(2 pi i h . x_j) conj(s(h)) / (2 |G_h|),   s(h) = mean over all atoms of exp(2 pi i h . x_j),
 
 which do not change with the origin, the image or the order of atoms, and by at most d where no atom moves by more than d.
-Every candidate is then compared atom by atom.
+A candidate is then compared under each translation that brings one atom of the rarest element onto another and a few more atoms onto
+theirs; the first that fits decides.  That takes about a millisecond a candidate; crystals that agree in all but a few of many atoms take
+longer, as N^2 log N.
 """
 
 from __future__ import annotations
@@ -30,6 +33,8 @@ _KEPT = 6  # invariants kept of each wave, those of largest spread
 _COORDINATES = 24  # invariants that the tree holds
 _SLACK = 3.0  # reach of the tree over `near` where cells differ, by up to `near` as well
 _CHUNK = 256  # structures whose neighbours in the tree are looked for at once
+_PROBES = 16  # atoms that a translation is tried on before it is tried on all
+_APART = 1e3  # coordinate between elements in the tree of one structure [A]
 
 
 @dataclass(frozen=True)
@@ -40,7 +45,7 @@ class Leak:
     ----------
     first, second : their places among the frames
     parts : the part of each
-    distance : largest distance between an atom and its twin, the mean shift taken off [A]
+    distance : largest distance between an atom and its twin, the mean shift taken off [A]; of several translations that fit, of one
     """
 
     first: int
@@ -51,6 +56,8 @@ class Leak:
 
 def find_leaks(frames: Sequence[ElectrifiedFrame], parts: Sequence[str], *, near: float = NEAR, same_charge: bool = False) -> list[Leak]:
     """Return structures that stand in two parts, one pair for each two parts that share one.
+
+    Frames whose positions or cell are not finite, or whose cell is flat, are left out.
 
     Parameters
     ----------
@@ -69,7 +76,8 @@ def find_leaks(frames: Sequence[ElectrifiedFrame], parts: Sequence[str], *, near
     alike, found = defaultdict(list), []
     for k, frame in enumerate(frames):
         atoms = frame.geometry
-        alike[np.sort(atoms.numbers).tobytes(), atoms.pbc.tobytes()].append(k)
+        if _comparable(atoms):
+            alike[np.sort(atoms.numbers).tobytes(), atoms.pbc.tobytes()].append(k)
     for members in alike.values():
         if len({parts[k] for k in members}) > 1:
             found += _Images.of([frames[k] for k in members], same_charge).leaks(members, [parts[k] for k in members], near)
@@ -112,16 +120,18 @@ class _Images:
         several = np.array([len(here) > 1 for here in places])
         names = {name: k for k, name in enumerate(sorted(set(parts)))}
         part = np.array([names[next(iter(here))] for here in places])
-        for u, v in self._candidates(first, near):
-            if part[u] == part[v] and not (several[u] or several[v]):
-                continue
-            distance = self._distance(first[u], first[v], near)
-            if distance <= near:
-                a, b = next((a, b) for a in places[u] for b in places[v] if a != b)
-                ends = sorted(((places[u][a], a), (places[v][b], b)))
-                yield Leak(ends[0][0], ends[1][0], (ends[0][1], ends[1][1]), distance)
+        for u, others in self._candidates(first, near):
+            others = [v for v in others if part[u] != part[v] or several[u] or several[v]]
+            target = _Target.of(self, first[u], near) if others else None
+            for v in others:
+                distance = self._distance(first[v], first[u], target)
+                if distance <= near:
+                    a, b = next((a, b) for a in places[u] for b in places[v] if a != b)
+                    ends = sorted(((places[u][a], a), (places[v][b], b)))
+                    yield Leak(ends[0][0], ends[1][0], (ends[0][1], ends[1][1]), distance)
 
-    def _candidates(self, rows: np.ndarray, near: float) -> Iterator[tuple[int, int]]:
+    def _candidates(self, rows: np.ndarray, near: float) -> Iterator[tuple[int, np.ndarray]]:
+        """Yield each structure with those behind it whose invariants are near."""
         reach = near if np.ptp(self.cells, axis=0).max() < 1e-8 else _SLACK * near
         features = np.column_stack([self._invariants(rows), self.charges[rows] * near])
         sample = features[:: max(1, len(features) // _SAMPLE)]
@@ -131,40 +141,90 @@ class _Images:
             close = tree.query_ball_point(columns[start : start + _CHUNK], reach + 1e-9, p=np.inf)
             for u, others in enumerate(close, start):
                 later = np.array([v for v in others if v > u], dtype=np.int64)
-                yield from ((u, int(v)) for v in later[np.abs(features[later] - features[u]).max(axis=1, initial=0.0) <= reach + 1e-9])
+                yield u, later[np.abs(features[later] - features[u]).max(axis=1, initial=0.0) <= reach + 1e-9]
 
     def _invariants(self, rows: np.ndarray) -> np.ndarray:
-        """Return the invariants of largest spread of some structures [A]."""
+        """Return the structure factors and the sorted invariants of largest spread of some structures [A]."""
         inverse, kept = np.linalg.inv(self.cells[rows]), []
         scaled = self.positions[rows] @ inverse
         for h in _WAVES:
             waves = np.exp(2j * np.pi * (scaled @ h))
-            length = 4.0 * np.pi * np.linalg.norm(inverse @ h, axis=1)
-            waves *= (waves.mean(axis=1).conj() / length)[:, None]
+            length = 2.0 * np.pi * np.linalg.norm(inverse @ h, axis=1)
+            kept += [(np.abs(waves[:, self.numbers == z].mean(axis=1)) / length)[:, None] for z in np.unique(self.numbers)]
+            waves *= (0.5 * waves.mean(axis=1).conj() / length)[:, None]
             parts = [np.sort(part[:, self.numbers == z], axis=1) for z in np.unique(self.numbers) for part in (waves.real, waves.imag)]
             every = np.concatenate(parts, axis=1)
             kept.append(every[:, np.argsort(-every.std(axis=0))[:_KEPT]])
         return np.concatenate(kept, axis=1)
 
-    def _distance(self, a: int, b: int, near: float) -> float:
-        """Return the largest distance between twins of two structures under the best translation, infinite without one [A]."""
-        if np.abs(self.cells[a] - self.cells[b]).max() > near or abs(self.charges[a] - self.charges[b]) > 1.0:
+    def _distance(self, a: int, b: int, target: _Target) -> float:
+        """Return the largest distance between twins of structure a and the target, which is b, under a translation that fits, infinite without one [A]."""
+        if np.abs(self.cells[a] - self.cells[b]).max() > 0.5 * target.reach or abs(self.charges[a] - self.charges[b]) > 1.0:
             return np.inf
-        rarest = min(np.unique(self.numbers), key=lambda z: (self.numbers == z).sum())
-        anchors = np.flatnonzero(self.numbers == rarest)
-        return min(self._apart(a, b, self.positions[b, j] - self.positions[a, anchors[0]], near) for j in anchors)
+        elements, counts = np.unique(self.numbers, return_counts=True)
+        anchors = np.flatnonzero(self.numbers == elements[counts.argmin()])
+        shifts = self.positions[b, anchors] - self.positions[a, anchors[0]]
+        others = np.setdiff1d(np.arange(len(self.numbers)), anchors[:1])
+        for probe in others[:: max(1, len(others) // _PROBES)][:_PROBES]:
+            if len(shifts) < 2:
+                break
+            shifts = shifts[np.isfinite(target.nearest(self.positions[a, probe] + shifts, self.numbers[probe])[0])]
+        return next((d for shift in shifts if (d := target.apart(self.positions[a] + shift, self.numbers)) <= 0.5 * target.reach), np.inf)
 
-    def _apart(self, a: int, b: int, shift: np.ndarray, near: float) -> float:
-        cell = self.cells[b]
-        steps = (self.positions[a][:, None] + shift - self.positions[b][None]) @ np.linalg.inv(cell)
-        steps = (steps - np.rint(steps) * self.pbc) @ cell
-        distance = np.where(self.numbers[:, None] == self.numbers, np.linalg.norm(steps, axis=2), np.inf)
-        twin = distance.argmin(axis=1)
-        rows = np.arange(len(twin))
-        if distance[rows, twin].max() > 2.0 * near or len(np.unique(twin)) < len(twin):
+
+@dataclass(frozen=True)
+class _Target:
+    """One structure with those of its images that lie just outside the cell.
+
+    Parameters
+    ----------
+    tree : of positions and elements;  atom : whose image each point is
+    cell, inverse : (3, 3) [A], [1/A];  pbc : (3,);  reach : atoms farther from a point are not looked for [A]
+    """
+
+    tree: cKDTree
+    atom: np.ndarray
+    cell: np.ndarray
+    inverse: np.ndarray
+    pbc: np.ndarray
+    reach: float
+
+    @classmethod
+    def of(cls, images: _Images, k: int, near: float) -> _Target:
+        cell, reach, atom = images.cells[k], 2.0 * near, np.arange(len(images.numbers))
+        inverse = np.linalg.inv(cell)
+        scaled = _wrapped(images.positions[k] @ inverse, images.pbc)
+        for d in np.flatnonzero(images.pbc):
+            margin = reach * np.linalg.norm(inverse[:, d])
+            sides = [(np.flatnonzero(scaled[:, d] <= margin), 1.0), (np.flatnonzero(scaled[:, d] >= 1.0 - margin), -1.0)]
+            atom = np.concatenate([atom, *(atom[rows] for rows, _ in sides)])
+            scaled = np.concatenate([scaled, *(scaled[rows] + step * np.eye(3)[d] for rows, step in sides)])
+        return cls(cKDTree(np.column_stack([scaled @ cell, _APART * images.numbers[atom]])), atom, cell, inverse, images.pbc, reach)
+
+    def nearest(self, positions: np.ndarray, numbers: np.ndarray | int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return the distance of the nearest atom of its element from each position, infinite beyond the reach [A], which it is, and the way to it (M, 3) [A]."""
+        inside = _wrapped(positions @ self.inverse, self.pbc) @ self.cell
+        distance, point = self.tree.query(np.column_stack([inside, _APART * np.broadcast_to(numbers, len(inside))]), distance_upper_bound=self.reach * (1.0 + 1e-9))
+        point = np.minimum(point, len(self.atom) - 1)
+        return distance, self.atom[point], self.tree.data[point, :3] - inside
+
+    def apart(self, positions: np.ndarray, numbers: np.ndarray) -> float:
+        """Return the largest distance of atoms from their twins, the mean taken off, infinite where one has none [A]."""
+        distance, twin, way = self.nearest(positions, numbers)
+        if not np.isfinite(distance).all() or len(np.unique(twin)) < len(twin):
             return np.inf
-        moved = steps[rows, twin]
-        return float(np.linalg.norm(moved - moved.mean(axis=0), axis=1).max())
+        return float(np.linalg.norm(way - way.mean(axis=0), axis=1).max())
+
+
+def _wrapped(scaled: np.ndarray, pbc: np.ndarray) -> np.ndarray:
+    """Return scaled coordinates inside the cell."""
+    return scaled - np.floor(scaled) * pbc
+
+
+def _comparable(atoms) -> bool:
+    """Say whether positions are finite and the periodic cell vectors independent."""
+    vectors = atoms.cell.array[atoms.pbc]
+    return bool(np.isfinite(atoms.positions).all() and np.isfinite(atoms.cell.array).all() and np.linalg.det(vectors @ vectors.T) > 1e-10)
 
 
 def _full_cell(atoms) -> np.ndarray:

@@ -41,6 +41,7 @@ class ModelCard:
     surface_charge_range : trained window of the net charge per area [e/A^2]
     potential_range : trained window of the potential [V, absolute]
     calibration : of a committee's spread, None where it was not fitted
+    pbc : directions along which the training structures go on without a gap, see `domain.periodicity`; None where not recorded or not one
     energy_zeros : what was taken off the labels of each method before training, see `data.zeros`; None where nothing was
     """
 
@@ -54,6 +55,7 @@ class ModelCard:
     potential_range: tuple[float, float] | None = None
     calibration: Calibration | None = None
     energy_zeros: EnergyZeros | None = None
+    pbc: tuple[bool, bool, bool] | None = None
 
 
 def middle_of_range(card: ModelCard, variable: str, structure: Structure) -> Tensor:

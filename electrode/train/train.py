@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 
+import numpy as np
+
+from electrode.data.zeros import EnergyZeros
 from electrode.models.base import Calibration, Model, ModelCard
 from electrode.models.committee import Committee
+from electrode.models.domain import periodicity
 from electrode.models.schemes import SCHEMES
 from electrode.models.store import build_model, from_plain
 from electrode.train.calibration import scale_factor
@@ -18,6 +22,9 @@ from electrode.train.labels import charge_of, potential_of
 from electrode.train.metrics import compare
 from electrode.train.processes import ALONE, Processes
 from electrode.train.solve import solve
+
+SAME_STATE = 1e-6  # charges [e] or potentials [V] closer than this are one
+SAME_SHE = 0.01  # levels of aligned methods closer than this are one [V]
 
 
 def train(
@@ -32,13 +39,14 @@ def train(
     *,
     checkpoint: Checkpoint | None = None,
     processes: Processes = ALONE,
+    zeros: EnergyZeros | None = None,
 ) -> Training:
     """Train a new model of a scheme, or a committee of them at once, from different first weights and on the same order of frames.
 
     Parameters
     ----------
     scheme : a name of `electrode schemes`
-    training_frames, validation_frames : `ElectrifiedFrame` of one method
+    training_frames, validation_frames : `ElectrifiedFrame` of one method, or of several with `zeros`
     config : how to train; with `bootstrap` the members see different draws of the trajectories
     choices : entries of the scheme's configuration that differ from its defaults, nested as the configuration is
     progress : called with each row of the history
@@ -46,15 +54,20 @@ def train(
     caution : weight of the members' disagreement in the committee's energy, see `models.committee`
     checkpoint : where the training is kept, None for nowhere; least squares (`train.solve`) last seconds to minutes and keep none
     processes : those that train together; least squares run in one
+    zeros : taken off the labels first and kept on the card, so that the model gives energies and potentials on their common level
 
     Raises
     ------
     ValueError
-        for an unknown or untrainable scheme, an unknown choice, or frames of methods that no single model may share.
+        for an unknown or untrainable scheme, an unknown choice, frames of methods that no single model may share, or of one charge or
+        potential where the loss has the conjugate.
     """
     if members < 1 or caution < 0 or (caution and members < 2):
         raise ValueError(f"train: expected at least one member, and two where caution > 0; got {members} members, caution {caution}")
-    card = card_of([*training_frames, *validation_frames])
+    if zeros is not None:
+        training_frames, validation_frames = ([zeros.apply(f) for f in some] for some in (training_frames, validation_frames))
+    _require_several_states(training_frames, config)
+    card = card_of([*training_frames, *validation_frames], zeros)
     model = new_model(scheme, card, choices)
     if members > 1:
         own = model.config
@@ -66,6 +79,7 @@ def train(
     model.card = card
     if members > 1:
         model.card = replace(card, calibration=calibrate(model, validation_frames))
+    model.card = replace(model.card, energy_zeros=zeros)  # last: what compares takes them off
     return result
 
 
@@ -90,8 +104,14 @@ def new_model(scheme: str, card: ModelCard, choices: dict | None = None) -> Mode
     return build_model(scheme, _changed(kind.for_elements(card.elements), choices or {}))
 
 
-def card_of(frames: Sequence) -> ModelCard:
+def card_of(frames: Sequence, zeros: EnergyZeros | None = None) -> ModelCard:
     """Return what the frames say of their method, with the ranges of charge and potential they cover.
+
+    Parameters
+    ----------
+    frames : at least one
+    zeros : taken off the frames before, None where they are of one level; SHE is then that of the reference method, or unknown
+        where the methods do not agree on it
 
     Raises
     ------
@@ -101,11 +121,12 @@ def card_of(frames: Sequence) -> ModelCard:
     """
     if not len(frames):
         raise ValueError("card_of: expected at least one frame, got none")
-    single = {name: _only(frames, name) for name in ("mu_zero", "countercharge", "countercharge_gap", "phi_she")}
+    single = {name: _only(frames, name) for name in ("mu_zero", "countercharge", "countercharge_gap")}
     areas = [float(f.geometry.cell.areas()[2]) for f in frames]
     flat = [f.where for f, a in zip(frames, areas) if not a > 0]
     if flat:
         raise ValueError(f"{flat[0]}: expected a cell whose first two vectors span the surface, got an area of 0; drop the {len(flat)} frames without one")
+    periodic = {periodicity(f.geometry.positions, f.geometry.cell.array, f.geometry.pbc) for f in frames}
     density = [q / a for f, a in zip(frames, areas) if (q := charge_of(f)) is not None]
     potential = [p for f in frames if (p := potential_of(f)) is not None]
     return ModelCard(
@@ -113,11 +134,25 @@ def card_of(frames: Sequence) -> ModelCard:
         potential_zero=single["mu_zero"],
         countercharge=single["countercharge"] or "unknown",
         countercharge_gap=single["countercharge_gap"],
-        she_absolute=single["phi_she"],
+        she_absolute=_only(frames, "phi_she") if zeros is None else _common_she(frames, zeros.relative_to),
         elements=tuple(sorted({int(z) for f in frames for z in f.geometry.numbers})),
         surface_charge_range=(min(density), max(density)) if density else None,
         potential_range=(min(potential), max(potential)) if potential else None,
+        pbc=periodic.pop() if len(periodic) == 1 else None,
     )
+
+
+def _require_several_states(frames: Sequence, config: TrainConfig) -> None:
+    """Refuse frames of one charge or one potential where the loss asks how the one follows the other."""
+    states = [(q, p) for f in frames if (q := charge_of(f)) is not None and (p := potential_of(f)) is not None]
+    if not states or not any(t.quantity == "conjugate" and t.weight for t in config.terms):
+        return
+    for name, unit, values in zip(("charge", "potential"), ("e", "V absolute"), zip(*states)):
+        if max(values) - min(values) < SAME_STATE:
+            raise ValueError(
+                f"train: all {len(states)} training frames have the {name} {values[0]:.6g} {unit}, which says nothing of how charge and potential depend "
+                f"on each other. Add frames at other charges, or leave the term 'conjugate' out of the loss (train: terms)"
+            )
 
 
 def _only(frames: Sequence, name: str):
@@ -125,6 +160,13 @@ def _only(frames: Sequence, name: str):
     if len(values) > 1:
         raise ValueError(f"the frames have different {name}: {sorted(map(str, values))}. They come from different methods; train one model for each")
     return values.pop()
+
+
+def _common_she(frames: Sequence, reference: str) -> float | None:
+    """Return the level of SHE of the reference method, or the one that all methods agree on, None without one [V]."""
+    own = [f for f in frames if f.method_id == reference] or frames
+    levels = [f.phi_she for f in own if f.phi_she is not None]
+    return float(np.mean(levels)) if levels and max(levels) - min(levels) < SAME_SHE else None
 
 
 def _changed(config, choices: dict):

@@ -27,4 +27,4 @@ def test_a_folder_stands_alone(call, tmp_path, shared):
         assert code == 2 and "stands alone" in err
     (tmp_path / "empty").mkdir()
     code, _, err = call("evaluate", "empty", "--model", "@M")
-    assert code == 2 and "expected a folder with dataset.json" in err
+    assert code == 2 and "no known format fits" in err and "--format" in err

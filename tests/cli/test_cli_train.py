@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 import signal
 
 import ase.io
@@ -32,6 +33,22 @@ def test_train_stores_model_split_and_errors(call, tmp_path):
     assert call("evaluate", "@data.xyz", "--model", "T", "--split", "T/split.json", "--part", "test", "--json", "t.json")[0] == 0
     again = json.loads((tmp_path / "t.json").read_text())
     assert again["force_rmse_meV_per_A"] == pytest.approx(errors["test"]["force_rmse_meV_per_A"], rel=1e-9)
+
+
+def test_train_aligns_the_zeros_of_several_methods(call, tmp_path, shared):
+    text = (shared / "data.xyz").read_text()
+    lower = re.sub(r"REF_energy=(\S+)", lambda m: f"REF_energy={float(m[1]) - 7.5!r}", text.replace("method_id=baseline", "method_id=other"))
+    (tmp_path / "two.xyz").write_text(text + lower)
+    (tmp_path / "c.yaml").write_text("model: {hidden: [4]}\ntrain: {epochs: 1, validate_every: 1}\n")
+    words = ("train", "two.xyz", "--scheme", "dual", "--output", "T", "--config", "c.yaml", "--seed", "3")
+    code, _, err = call(*words, "--align-zeros", "basline")
+    assert code == 2 and "did you mean 'baseline'" in err and not (tmp_path / "T").exists()
+    code, out, err = call(*words, "--align-zeros", "baseline")
+    assert code == 0 and re.search(r"other: zero of potential [+-]0.0000 V over baseline, energies fit to", out) and "not determined one by one: H, Au" in out, err
+    zeros = json.loads((tmp_path / "T" / "model.json").read_text())["card"]["energy_zeros"]["methods"]
+    assert sum(count * e for count, (_, e) in zip((1, 3), zeros[1]["elements"])) == pytest.approx(-7.5, abs=1e-6)
+    assert "energy_zeros" in call("info", "T")[1]
+    assert call("evaluate", "two.xyz", "--model", "T")[0] == 0
 
 
 def test_train_takes_a_given_split_and_the_seed_repeats(call, tmp_path):

@@ -133,6 +133,25 @@ def test_missing_empty_or_wrong_files(tmp_path):
             read_frames(tmp_path / name)
 
 
+@pytest.mark.parametrize("old, new, key", [
+    (" eir_mu=", " eir_mu=-4.4 eir_mu=", "eir_mu"), (" eir_mu=", ' eir_mu = -4.4 eir_mu=', "eir_mu"), (" eir_mu=", ' "my note"="a b" "my note"=c eir_mu=', '"my note"'),
+    (' pbc="T T F"', ' pbc="T T F" pbc="T T T"', "pbc"), ("Properties=", 'Lattice="9 0 0 0 9 0 0 0 9" Properties=', "Lattice"),
+])  # fmt: skip
+def test_a_key_given_twice(tmp_path, atoms_of, old, new, key):
+    text = as_text(atoms_of(), atoms_of(0.4))
+    (tmp_path / "a.xyz").write_text(new.join(text.rsplit(old, 1)))
+    with pytest.raises(DataError, match=f"a.xyz frame 1: {key}: expected once in the comment line, got 2 times"):
+        read_frames(tmp_path / "a.xyz")
+
+
+def test_words_in_quotes_are_no_keys(tmp_path, atoms_of):
+    frame = ElectrifiedFrame.from_atoms(atoms_of(note="see a=1 a=2 'b=3' b=3", other='{"a": "x=1", "b": ["x=2"]}', more="c = 1, c = 2"))
+    write_frames(tmp_path / "a.xyz", [frame])
+    assert dict(read_frames(tmp_path / "a.xyz")[0].info) == dict(frame.info)
+    (tmp_path / "a.xyz").write_text((tmp_path / "a.xyz").read_text().replace(" pbc=", ' "one x"=1 "two x"=2 pbc=', 1))
+    assert read_frames(tmp_path / "a.xyz")[0].info["one x"] == 1
+
+
 def test_truncated_files(tmp_path, atoms_of):
     path, text = tmp_path / "a.xyz", as_text(atoms_of(), atoms_of(0.4))
     path.write_text(text[: text.rindex("\n", 0, -1)])

@@ -135,7 +135,7 @@ def test_sums_of_born_charges():
 def test_structures_in_two_files():
     train, test = [state(0.0, (x, 0.0, 2.0)) for x in (0.0, 0.3, 0.6)], [state(0.2, (0.3, 0.0, 2.0)), state(0.0, (0.9, 0.0, 2.0))]
     moved = replace(test[0], geometry=Atoms("AuH", test[0].geometry.positions + [0.5, 0.0, 0.1], cell=test[0].geometry.cell, pbc=test[0].geometry.pbc))
-    for shared in (test[0], moved):
+    for shared in (test[0], moved, replace(moved, geometry=moved.geometry[::-1])):
         one(atom_findings.leaks([train, [shared, test[1]]], ["train.xyz", "test.xyz"]), "warning", "train.xyz and test.xyz", "1 structures")
     assert atom_findings.leaks([train, test[1:]], ["a", "b"]).problems == () and atom_findings.leaks([train], ["a"]) is None
 
@@ -148,3 +148,17 @@ def test_slope_between_nearly_equal_geometries_takes_off_the_work_of_the_forces(
     assert problem.rule == "V12" and "nearly equal geometries" in problem.what
     far = [state(0.0), replace(state(0.1, (0.2, 0.0, 2.0)), energy=-3.0)]
     assert check_set(far) == []
+
+
+def test_energies_of_kind_omega_in_hartree_at_few_charges():
+    """Short steps at many geometries: each is within the tolerance of dE/dn = mu, all together are not."""
+    frames = [replace(f, energy=f.energy + f.mu * f.charge, energy_kind="Omega") for k in range(8) for f in (state(q, (0.0, 0.0, 2.0 + 0.1 * k)) for q in (0.02, 0.18))]
+    assert charge_findings.grand_slope(frames).problems == () and charge_findings.grand_slope(frames).numbers["grand_slope"] == pytest.approx(1.0)
+    for unit, name in ((HARTREE, "hartree"), (HARTREE / 2, "Rydberg")):
+        wrong = [replace(f, energy=f.energy / unit) for f in frames]
+        assert check_set(wrong) == []
+        one(charge_findings.grand_slope(wrong), "error", name)
+    rng = np.random.default_rng(2)
+    noisy = [replace(f, energy=f.energy + 0.05 * rng.normal()) for f in frames]
+    assert charge_findings.grand_slope(noisy).problems == ()
+    assert charge_findings.grand_slope(frames[:2]) is None and charge_findings.grand_slope([replace(f, energy_kind="E") for f in frames]) is None

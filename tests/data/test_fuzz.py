@@ -95,7 +95,7 @@ def faults(draw, frames, text):
     """A text with one fault, and the word that must be said of it."""
     frame = draw(st.integers(0, len(frames) - 1))
     change = lambda key, value: (entry(text, key, value, frame), key)
-    name = draw(st.sampled_from(["missing", "not finite", "sign of mu", "sign of all n", "word", "mixed kinds", "cut", "hartree", "columns", "type", "shape", "count", "misspelt", "energy unit", "two signs"]))
+    name = draw(st.sampled_from(["missing", "not finite", "sign of mu", "sign of all n", "word", "mixed kinds", "cut", "hartree", "columns", "type", "shape", "count", "misspelt", "energy unit", "two signs", "twice"]))
     if name == "missing":
         return change(draw(st.sampled_from(REQUIRED)), None)
     if name == "not finite":
@@ -129,6 +129,9 @@ def faults(draw, frames, text):
     if name == "misspelt":
         key = draw(st.sampled_from(REQUIRED[3:]))
         return text.replace(f" {key}=", f" {key[:-1]}=", 1), key
+    if name == "twice":
+        key = draw(st.sampled_from(REQUIRED))
+        return text.replace(f" {key}=", f" {key}={value_of(text, key)} {key}=", 1), key
     if name == "energy unit" and frames[0].energy_kind == "E":  # in Omega the term mu n is not part of the number
         return _each(text, frames, "REF_energy", lambda f: f.energy / 27.2114), "dE/dn"
     return text.replace(" eir_mu=", f" charge={frames[0].n_excess} eir_mu=", 1), "charge"

@@ -12,6 +12,7 @@ from electrode.data.checks import WORDS
 from electrode.data.known_rows import KNOWN_SETS
 from electrode.data.plain import frame_from_plain, frame_to_plain
 from electrode.data.problems import DataError
+from electrode.data.readers.registry import FORMATS
 from electrode.data.record import COLUMNS, KEY_OF
 from electrode.data.rules import RULES
 from electrode.data.schema import PATH, REQUIRED, SCHEMA, schema_text, violations
@@ -81,6 +82,19 @@ def test_the_page_lists_every_word_rule_alias_and_set():
     assert {name: text for name, text, _ in rows("Rules")} == RULES
     aliases = [row[0].strip("`") for row in rows("Aliases")]
     assert [a for a in aliases if a in ALIASES] == list(ALIASES) and {k.name for k in KNOWN_SETS} <= set(aliases)
+
+
+def test_the_page_lists_every_format():
+    assert [[cell.strip("`") for cell in row] for row in rows("Formats that are read")] == [[f.name, f.describes, f.example] for f in FORMATS.values()]
+
+
+def test_the_example_of_the_page_runs(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    exec(PAGE.split("```python\n")[1].split("```")[0], {})
+    charge, potential, grand = map(float, capsys.readouterr().out.split())
+    assert (charge, potential) == (-0.23, 4.91) and grand == pytest.approx(-23.92 + 4.91 * 0.23)
+    comment = (tmp_path / "frames.xyz").read_text().splitlines()[1]
+    assert re.search(r"`(eir_version[^`]*) \.\.\.`", PAGE)[1] in comment
 
 
 def test_every_rule_of_a_frame_has_a_name():

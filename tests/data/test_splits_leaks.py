@@ -11,7 +11,7 @@ from electrode.data.problems import DataError
 from electrode.data.record import ElectrifiedFrame
 from electrode.data.splits import Split, split_by_trajectory
 from electrode.data.splits_groups import HeldOut
-from electrode.data.splits_leaks import find_leaks
+from electrode.data.splits_leaks import _Target, find_leaks
 
 
 def water_on_gold(seed=0):
@@ -100,6 +100,50 @@ def test_brute_force_agrees_on_a_dense_set():
     parts = [str(k) for k in range(30)]
     reach = 0.01 / (1 - 1 / len(frames[0].geometry))
     assert pairs(find_leaks(frames, parts)) == {(i, j) for i in range(30) for j in range(i + 1, 30) if 0.004 * (j - i) <= reach}
+
+
+def liquid(seed, n=40):
+    """Atoms at random, at least 0.8 A apart, in a cubic cell."""
+    rng, places = np.random.default_rng(seed), np.empty((0, 3))
+    while len(places) < n:
+        new = rng.uniform(0, 7, 3)
+        steps = (places - new + 3.5) % 7 - 3.5
+        if not len(places) or np.linalg.norm(steps, axis=1).min() > 0.8:
+            places = np.vstack([places, new])
+    return Atoms(f"O{n // 4}H{n - n // 4}", places, cell=[7, 7, 7], pbc=True)
+
+
+def test_liquids_are_told_apart_without_comparing_all_atoms(monkeypatch):
+    """Structures that only look alike fall before the comparison of all atoms, whose cost grows with their square."""
+    compared, apart = [], _Target.apart
+    monkeypatch.setattr(_Target, "apart", lambda *a: compared.append(1) or apart(*a))
+    rng = np.random.default_rng(5)
+    frames = [frame(liquid(seed)) for seed in range(60)]
+    frames += [frame(twin(frames[k].geometry, rng, 0.005)) for k in (8, 40)]
+    assert pairs(find_leaks(frames, ["train"] * 60 + ["test"] * 2)) == {(8, 60), (40, 61)}
+    assert len(compared) == 2
+
+
+@pytest.mark.parametrize("near", [0.01, 0.15])
+def test_twins_across_the_faces_of_a_long_oblique_cell(near):
+    """Shifts along a lattice vector bring each atom to and across a face; in fractions of such a cell near and far are mixed up."""
+    atoms = Atoms("AuOHHO", [[0, 0, 0], [1.1, 0.4, 1.3], [0.3, 1.9, 13.0], [2.0, 0.2, 30.0], [0.7, 0.7, 39.5]], cell=[[2.6, 0, 0], [1.9, 2.2, 0], [8.0, 3.0, 40.0]], pbc=True)
+    rng = np.random.default_rng(6)
+    for share in np.linspace(-1, 1, 21):
+        other = atoms.copy()
+        other.positions += share * atoms.cell.array.sum(axis=0)
+        other.wrap()
+        other.positions[3] += 0.9 * near * np.array([0.6, 0.0, 0.8])
+        (leak,) = find_leaks([frame(atoms), frame(other[rng.permutation(5)])], "ab", near=near)
+        assert leak.distance == pytest.approx(0.9 * near * 4 / 5, rel=1e-6)
+
+
+def test_frames_that_cannot_be_compared_are_left_out():
+    lost, flat = water_on_gold(), water_on_gold()
+    lost.positions[0, 0] = np.nan
+    flat.cell[1] = flat.cell[0]
+    frames = [frame(a) for a in (lost, flat, water_on_gold(), lost, flat, water_on_gold())]
+    assert pairs(find_leaks(frames, "aaabbb")) == {(2, 5)}
 
 
 def test_many_copies_give_few_pairs(frame_of):

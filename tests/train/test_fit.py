@@ -144,7 +144,7 @@ def test_the_card_says_what_was_trained():
     assert found == ModelCard(
         method_ids=("teacher",), potential_zero="electrolyte", countercharge="jellium_slab", countercharge_gap=3.5, she_absolute=4.5,
         elements=(1, 8, 79), surface_charge_range=(min(density), max(density)),
-        potential_range=(min(f.potential for f in both), max(f.potential for f in both)),
+        potential_range=(min(f.potential for f in both), max(f.potential for f in both)), pbc=(True, True, False),
     )  # fmt: skip
 
 

@@ -52,6 +52,7 @@ _ROWS = (
     Format("extxyz", "electrode.data.readers.extxyz", "extended XYZ with the keys of the record or their aliases", 'read("frames.xyz")'),
     Format("ase-db", "electrode.data.carriers_db", "ASE database of the record, .db", 'read("frames.db")'),
     Format("npz", "electrode.data.carriers_npz", "numpy archive of the record, .npz, for large sets", 'read("frames.npz")'),
+    Format("dataset", "electrode.data.readers.dataset", "folder of a data set of plain arrays", 'read("folder")'),
     Format("gpaw-sjm", "electrode.data.readers.gpaw_sjm", "GPAW's solvated jellium method: text log, or .traj with its log", 'read("sjm.txt")'),
     Format("vasp", "electrode.data.readers.vasp", "VASP, VASPsol and VASPsol++: OUTCAR or vasprun.xml, and the standard output", 'read("OUTCAR", stdout="vasp.out")'),
     Format("cp-vasp", "electrode.data.readers.cp_vasp", "CP-VASP: the CPM-ion lines of OSZICAR or the standard output, with the OUTCAR", 'read("OSZICAR", format="cp-vasp")'),
@@ -80,8 +81,8 @@ def recognise(path: str | Path) -> Format:
     if len(fitting) == 1:
         return fitting[0]
     if fitting:
-        raise fault(path.name, f"several formats fit: {', '.join(row.name for row in fitting)}", "name one of them: format=")
-    raise fault(path.name, f"no known format fits; known are {', '.join(FORMATS)}", "name the format (format=), or see whether the file is empty or another one was meant")
+        raise fault(path.name, f"several formats fit: {', '.join(row.name for row in fitting)}", "name one of them (format=, on the command line --format)")
+    raise fault(path.name, f"no known format fits; known are {', '.join(FORMATS)}", "name the format (format=, on the command line --format), or see whether the file is empty or another one was meant")
 
 
 def read(path: str | Path, format: str | None = None, *, strict: bool = True, assume: Mapping | None = None, **options) -> list[ElectrifiedFrame]:

@@ -106,10 +106,6 @@ def parse(path: Path, smearing: str, partial: bool) -> Run:
     run = vasp_xml.parse(text, file.name) if "<modeling>" in text[:400] else vasp_outcar.parse(text, file.name)
     if not run.finished and not partial:
         raise fault(file.name, f"the output is cut short after {len(run.steps)} finished steps", "finish the run, or pass partial=True to take its finished steps")
-    if smearing == "sigma0":
-        gap = max(abs(s.free - s.sigma0) for s in run.steps)
-        what = f"energies extrapolated to zero smearing differ from the free energies, to which the forces belong, by up to {gap:.4f} eV"
-        warn([Problem("warning", file.name, what, "use smearing='free' to fit energies and forces together")])
     return run
 
 
