@@ -62,6 +62,16 @@ SCHEMES = {
         "electrode.models.delta", "Delta", "DeltaConfig",
         "a dual network that learns what the classical baseline misses", "potential", True,
     ),
+    "mace-node": Scheme(
+        "electrode.models.mace_node", "MaceNode", "MaceNodeConfig",
+        "equivariant message passing that sees the charge (or potential) on every atom; needs mace-torch", "charge", True,
+        "10.48550/arXiv.2206.07697",
+    ),
+    "committee": Scheme(
+        "electrode.models.committee", "Committee", "CommitteeConfig",
+        "the mean of several models of one scheme, with their spread; made by training with several members", "members'", False,
+        "10.1039/C7CP00375G",
+    ),
     "electrified": Scheme(
         "electrode.models.electrified", "Electrified", "ElectrifiedConfig",
         "a neutral model with an ASE calculator and its answer to charge; made by `electrode electrify`", "charge", False,
