@@ -72,7 +72,7 @@ class Model(nn.Module):
     Class attributes state what a scheme is: `natural` is the variable its scalar depends on ("charge": E, "potential":
     Omega), `uses_field` whether it reads `control.field`, `conjugate` whether the other variable is the "derivative" of
     the scalar or a "head" of its own, `conservative` whether forces are its gradient, `variational` whether its internal
-    variables minimise it.
+    variables minimise it, `stacks` whether members with stacked weights can be evaluated in one pass, as a committee does.
 
     `kernels` names the numba kernels of the atoms alone; `describe` evaluates them, differentiably; `forward` must use
     positions only through the description it is given, so that the electronic variable can be solved for without
@@ -84,6 +84,7 @@ class Model(nn.Module):
     conjugate: str = "derivative"
     conservative: bool = True
     variational: bool = True
+    stacks: bool = True
     card: ModelCard = ModelCard()
 
     def kernels(self, structure: Structure) -> dict[str, Kernel]:

@@ -63,6 +63,8 @@ class Committee(Model):
         member = config.member if is_dataclass(config.member) else from_plain(SCHEMES[config.scheme].config(), config.member)
         self.config = replace(config, member=asdict(member))
         template = build_model(config.scheme, member)
+        if not template.stacks:
+            raise ValueError(f"Committee: members of {config.scheme!r} cannot be evaluated in one pass; train single models, or a committee of another scheme")
         self._template = (template,)  # in a tuple: its own weights are no part of the committee
         self.natural, self.uses_field, self.variational = template.natural, template.uses_field, template.variational
         for name, value in template.state_dict().items():

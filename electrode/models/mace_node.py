@@ -80,6 +80,8 @@ class MaceNodeConfig:
 class MaceNode(Model):
     """A MACE that sees the charge or the potential as a feature of every atom."""
 
+    stacks = False
+
     def __init__(self, config: MaceNodeConfig):
         super().__init__()
         self.config = config

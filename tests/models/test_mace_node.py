@@ -13,6 +13,7 @@ from ase import Atoms
 from safetensors.torch import save_file
 from teacher import frames, interface
 
+from electrode.models.committee import Committee
 from electrode.models.mace_network import _packages
 from electrode.models.mace_node import MaceNode, MaceNodeConfig
 from electrode.models.neutral_calculators import MissingPackage
@@ -223,3 +224,9 @@ def test_choices_without_meaning_are_refused():
         replace(TINY, condition="potental")
     with pytest.raises(ValueError, match="ascending atomic numbers"):
         replace(TINY, elements=(79, 1))
+
+
+@needs_mace
+def test_a_committee_is_refused_with_the_reason():
+    with pytest.raises(ValueError, match="one pass"):
+        Committee.of([MaceNode(TINY), MaceNode(replace(TINY, seed=1))], "mace-node")
