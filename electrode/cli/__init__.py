@@ -23,6 +23,7 @@ VERBS = {  # each is a module of this package with HELP, EXAMPLE, add_arguments(
     "doctor": "say whether grand-canonical calculations are sound",
     "schemes": "list the published schemes",
     "info": "show what a stored model is and where it may be trusted",
+    "learn": "the saddle between two states with few calls of an expensive calculator",
     "relax": "relax a structure at a potential or charge",
     "scan": "grand energy, charge and capacitance of a structure against potential",
     "charges": "equilibrated charges of a structure at a potential or charge",

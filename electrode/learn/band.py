@@ -1,0 +1,132 @@
+"""The band on the surrogate: relaxed no farther than the surrogate can be trusted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from ase import Atoms
+from ase.mep import NEB
+from ase.optimize import FIRE
+
+SPRING = 1.0  # between images [eV/A^2]
+CLIMB_FROM = 0.3  # force below which the highest image climbs [eV/A]
+PRECISION = 0.2  # of the force asked for at the saddle, to which the surrogate's band is relaxed
+LARGEST_STEP = 0.1  # of an atom in one step [A]
+RISE, PROMISE = 1e-3, 0.02  # least energy of a saddle above the end states; where nothing but those is known [eV]
+STEPS = 300  # at most, for one band
+
+
+@dataclass(frozen=True)
+class Relaxed:
+    """A band after its relaxation.
+
+    Parameters
+    ----------
+    positions : (n, N, 3) [A];  energies, std : (n,) [eV]
+    complete : whether it was relaxed until its forces were small or steps ran out, rather than until trust ended
+    least : energy above the end states from which on a highest image counts as a saddle [eV]
+    """
+
+    positions: np.ndarray
+    energies: np.ndarray
+    std: np.ndarray
+    complete: bool
+    least: float = RISE
+
+    @property
+    def top(self) -> int:
+        """The highest image between the end states."""
+        return 1 + int(np.argmax(self.energies[1:-1]))
+
+    @property
+    def rises(self) -> bool:
+        """Whether the highest image is above both end states, by `least`."""
+        return bool(self.energies[self.top] > max(self.energies[0], self.energies[-1]) + self.least)
+
+    @property
+    def most_uncertain(self) -> np.ndarray:
+        """The images between the end states, the most uncertain first."""
+        return 1 + np.argsort(-self.std[1:-1], kind="stable")
+
+
+class Surface:
+    """Images whose energies and forces are evaluated together, whenever one of them has moved.
+
+    Parameters
+    ----------
+    images : each is given a calculator that reads its part
+    evaluate : positions (n, N, 3) -> energies (n,), forces (n, N, 3)
+    """
+
+    def __init__(self, images: Sequence[Atoms], evaluate: Callable):
+        self.images, self.evaluate, self._known = images, evaluate, None
+        for k, image in enumerate(images):
+            image.calc = _Part(self, k)
+
+    @property
+    def positions(self) -> np.ndarray:
+        """Positions of all images, (n, N, 3)."""
+        return np.array([image.positions for image in self.images])
+
+    def results(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return energies (n,) and forces (n, N, 3)."""
+        positions = self.positions
+        if self._known is None or not np.array_equal(positions, self._known[0]):
+            self._known = positions, self.evaluate(positions)
+        return self._known[1]
+
+
+class _Part:
+    """The calculator of one image."""
+
+    def __init__(self, surface: Surface, k: int):
+        self.surface, self.k = surface, k
+
+    def get_potential_energy(self, atoms=None, force_consistent=False) -> float:
+        return float(self.surface.results()[0][self.k])
+
+    def get_forces(self, atoms=None) -> np.ndarray:
+        return self.surface.results()[1][self.k].copy()
+
+
+def relax_band(images: Sequence[Atoms], evaluate: Callable, std: Callable, trust: float, fmax: float, explored: bool = True) -> Relaxed:
+    """Return the band relaxed on a surrogate, its highest image climbing, until an image is less certain than `trust`.
+
+    Parameters
+    ----------
+    images : the start, end states included, with their constraints; they are moved
+    evaluate : positions (n, N, 3) -> energies (n,), forces (n, N, 3)
+    std : positions (n, N, 3) -> standard deviations (n,) [eV]
+    trust : largest standard deviation [eV]; where the start exceeds it, its own largest one counts
+    fmax : force asked for at the saddle [eV/A]
+    explored : whether anything between the end states is known
+
+    Returns
+    -------
+    Relaxed : the band, or, since a saddle between two minima lies above both, the last one on the way that had a saddle; the start if
+        nothing is explored and there was none
+    """
+    surface, left, trusted = Surface(images, evaluate), STEPS, True
+    look = lambda complete: Relaxed(surface.positions, surface.results()[0], std(surface.positions), complete, RISE if explored else PROMISE)
+    start = rising = look(False)
+    limit = max(trust, 1.0001 * start.std.max())
+    neb = NEB(list(images), k=SPRING, climb=False, method="improvedtangent")
+
+    def run(force: float) -> None:
+        nonlocal left, trusted, rising
+        for _ in FIRE(neb, logfile=None, maxstep=LARGEST_STEP).irun(fmax=force, steps=max(left, 1)):
+            left -= 1
+            now = look(False)
+            rising = now if now.rises else rising
+            if now.std.max() > limit:
+                trusted = False
+                return
+
+    run(CLIMB_FROM)
+    if trusted:
+        neb.climb = 0 < int(np.argmax(surface.results()[0])) < len(images) - 1
+        run(PRECISION * fmax)
+    band = look(trusted)
+    return band if band.rises or (explored and not rising.rises) else rising

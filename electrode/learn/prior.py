@@ -1,0 +1,82 @@
+"""What is known of the energy before the first call: published metal potentials, or any cheap calculator of the user's.
+
+A prior returns energies (m,) [eV] and gradients (m, N, 3) [eV/A] at positions (m, N, 3); its weight is learned with the rest.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from ase import Atoms
+
+from electrode.physics.elements import METAL
+from electrode.physics.neighbours import neighbour_list
+from electrode.physics.pair import Bonds, ShortRange
+
+CUTOFF = 6.0  # [A]
+
+
+@dataclass(frozen=True)
+class MetalBonds:
+    """The short-range energy of the metal atoms among themselves, see `electrode.physics.pair`.
+
+    Bonds to non-metals are left out: their published radii and depths do not know the site, and what is wrong by an electronvolt
+    misleads more than it helps.
+
+    Parameters
+    ----------
+    atoms : gives elements, cell and periodic directions
+    """
+
+    atoms: Atoms
+
+    def __call__(self, positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return energies (m,) and gradients (m, N, 3)."""
+        metal = np.flatnonzero(METAL[self.atoms.numbers])
+        energies, gradients = np.zeros(len(positions)), np.zeros(positions.shape)
+        for k, image in enumerate(positions[:, metal]) if len(metal) > 1 else ():
+            neighbours = neighbour_list(image, self.atoms.cell.array, self.atoms.pbc, CUTOFF)
+            short = ShortRange(self.atoms.numbers[metal], Bonds.of(image, neighbours), CUTOFF)
+            energies[k], gradients[k, metal] = short.energy(), short.gradient()
+        return energies, gradients
+
+
+@dataclass(frozen=True)
+class Calculated:
+    """Energies and forces of an ASE calculator, a potential trained on other data for instance.
+
+    Parameters
+    ----------
+    atoms : gives all but the positions
+    calculator : an ASE calculator that costs little
+    """
+
+    atoms: Atoms
+    calculator: object
+
+    def __call__(self, positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return energies (m,) and gradients (m, N, 3)."""
+        found = []
+        for image in positions:
+            atoms = self.atoms.copy()
+            atoms.positions, atoms.calc = image, self.calculator
+            found.append((atoms.get_potential_energy(), -atoms.get_forces(apply_constraint=False)))
+        return np.array([e for e, _ in found]), np.array([g for _, g in found])
+
+
+def prior_of(prior, atoms: Atoms):
+    """Return the prior that is meant: "metals", None for none, or an ASE calculator.
+
+    Raises
+    ------
+    ValueError
+        for anything else.
+    """
+    if prior is None:
+        return lambda positions: (np.zeros(len(positions)), np.zeros(positions.shape))
+    if prior == "metals":
+        return MetalBonds(atoms)
+    if hasattr(prior, "get_potential_energy"):
+        return Calculated(atoms, prior)
+    raise ValueError(f'prior: expected "metals", None or an ASE calculator, got {prior!r}')
