@@ -23,6 +23,7 @@ import torch
 
 from electrode.data.files import read_frames
 from electrode.data.splits import Split
+from electrode.models.conjugate import NoStableState
 from electrode.output import refuse_existing, write_json
 from electrode.state import Control, Structure
 from electrode.thermo import evaluate
@@ -42,7 +43,7 @@ def errors(model, frames: Sequence) -> dict[str, float]:
         some = sorted(frames[k : k + BATCH], key=lambda f: len(f.geometry))
         structure = Structure.from_atoms([f.atoms for f in some])
         out = evaluate(model, structure, Control(charge=[f.charge for f in some]))
-        back = evaluate(model, structure, Control(potential=[f.potential for f in some]))
+        charge = charges(model, structure, some)
         counts = structure.counts.numpy()
         energy = out["canonical_energy"].detach().numpy() - [f.canonical_energy for f in some]
         forces = np.split(out["forces"].detach().numpy(), np.cumsum(counts)[:-1])
@@ -51,8 +52,16 @@ def errors(model, frames: Sequence) -> dict[str, float]:
         found["force_meV_per_A"] += [1e3 * w.ravel() for w in wrong]
         found["force_without_net_meV_per_A"] += [1e3 * (w - w.mean(0)).ravel() for w in wrong]
         found["potential_mV"] += list(1e3 * (out["potential"].detach().numpy() - [f.potential for f in some]))
-        found["charge_e"] += list(back["charge"].detach().numpy() - [f.charge for f in some])
+        found["charge_e"] += list(charge - [f.charge for f in some])
     return {name: float(np.sqrt(np.mean(np.concatenate([np.atleast_1d(v) for v in values]) ** 2))) for name, values in found.items()}
+
+
+def charges(model, structure: Structure, frames: Sequence) -> np.ndarray:
+    """Return the charges at the labelled potentials, NaN for all where a model has no stable state at one."""
+    try:
+        return evaluate(model, structure, Control(potential=[f.potential for f in frames]))["charge"].detach().numpy()
+    except NoStableState:
+        return np.full(len(frames), np.nan)
 
 
 def by_charge(frames: Sequence, end: str) -> tuple[list, list]:
