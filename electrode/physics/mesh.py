@@ -186,6 +186,7 @@ def slab_cell(positions: np.ndarray, cell: np.ndarray, charges: np.ndarray, accu
 
 
 def check_countercharge(q, pbc, countercharge) -> None:
+    """Refuse a net charge unless its counter-charge is stated as what the sum holds: a background in bulk, none beside a slab."""
     asked = "background" if pbc[2] else "none"
     if countercharge not in (None, asked) or (countercharge is None and abs(q.sum()) > _NEUTRAL):
         raise ValueError(f"expected countercharge={asked!r} for the net charge {q.sum():.3g} e with pbc {pbc}, got {countercharge!r}. State it, or neutralise the charges")
