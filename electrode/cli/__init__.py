@@ -5,6 +5,7 @@ Exit codes: 0 success, 1 the work was done but did not reach its aim, 2 a mistak
 
 from __future__ import annotations
 
+import os
 import sys
 import warnings
 from importlib import import_module
@@ -39,6 +40,8 @@ def main(argv: list[str] | None = None) -> int:
     ----------
     argv : words after `electrode`; None for those of the process
     """
+    if os.getcwd() not in sys.path:
+        sys.path.append(os.getcwd())  # MODULE:FACTORY finds a user's own module; the installed command's path lacks the folder
     try:
         with warnings.catch_warnings():
             warnings.showwarning = _show_warning

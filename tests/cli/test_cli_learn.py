@@ -1,6 +1,7 @@
 """`electrode learn`: the saddle, its files, and going on."""
 
 import json
+import sys
 
 import ase.io
 import numpy as np
@@ -50,3 +51,11 @@ def test_learn_refuses_what_it_cannot_use(call, tmp_path, ends):
     assert call(*WORDS, "--fmax", "-1")[0] == 2
     code, _, err = call(*WORDS[:3], "--calculator", "etm", "--output", "S")
     assert code == 2 and "etm" in err and not (tmp_path / "S").exists()
+
+
+def test_a_factory_in_the_folder_is_found(call, tmp_path, ends, monkeypatch):
+    """The installed command's path lacks the folder that it is called in, where users keep their modules."""
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    (tmp_path / "calculator_of_mine.py").write_text("from ase.calculators.emt import EMT\n\n\ndef make():\n    return EMT()\n")
+    code, out, err = call(*WORDS[:3], "--calculator", "calculator_of_mine:make", "--output", "S", "--known-ends", "--max-calls", "1")
+    assert code == 1 and "not converged in 1 calls" in out, err
