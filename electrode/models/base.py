@@ -66,6 +66,19 @@ def middle_of_range(card: ModelCard, variable: str, structure: Structure) -> Ten
     return torch.full((structure.n_systems,), middle, dtype=structure.positions.dtype)
 
 
+def held_charge(model: Model, structure: Structure, control: Control) -> Tensor:
+    """Return the charge that the control holds for each system, (S,) [e], in the precision of the positions.
+
+    Raises
+    ------
+    ValueError
+        where the control does not hold the charge.
+    """
+    if control.charge is None:
+        raise ValueError(f"{type(model).__name__}: expected a control that holds the charge [e], got a potential; use evaluate, or Grand beside others")
+    return control.expand(structure.n_systems).charge.to(structure.positions)
+
+
 class Model(nn.Module):
     """A scalar function of the atoms and one electronic variable.
 

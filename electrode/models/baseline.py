@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from electrode.bridge import Kernel, differentiable
-from electrode.models.base import Model, ModelCard
+from electrode.models.base import Model, ModelCard, held_charge
 from electrode.physics.elements import SYMBOLS
 from electrode.physics.equilibration import Equilibration, equilibrate
 from electrode.physics.neighbours import neighbour_list
@@ -171,9 +171,7 @@ class Baseline(Model):
         ValueError
             where the control does not hold the charge.
         """
-        if control.charge is None:
-            raise ValueError("Baseline: expected a control that holds the charge [e], got a potential; use evaluate")
-        charge = control.expand(structure.n_systems).charge.to(structure.positions)
+        charge = held_charge(self, structure, control)
         energy, potential, stiffness = description["interface"].unbind(-1)
         offset = torch.as_tensor(_by_element(self.config.offsets)).to(energy)[structure.numbers]
         energy = energy + structure.total(offset)

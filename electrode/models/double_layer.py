@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from electrode.models.base import Model, ModelCard
+from electrode.models.base import Model, ModelCard, held_charge
 from electrode.physics.double_layer import Bikerman, DiffuseLayer, DoubleLayer, Electrolyte, GouyChapman, Helmholtz, Ion, Stern
 from electrode.state import Control, Structure
 from electrode.units import ROOM_TEMPERATURE
@@ -112,9 +112,7 @@ class DoubleLayerTerm(Model):
         ValueError
             where the control does not hold the charge.
         """
-        if control.charge is None:
-            raise ValueError("DoubleLayerTerm: expected a control that holds the charge [e], got a potential; use evaluate or Grand")
-        charge = control.expand(structure.n_systems).charge
+        charge = held_charge(self, structure, control)
         area = self.config.sides * structure.area.detach().double().cpu().numpy()
         return {"natural_energy": _Energy.apply(charge, self.layer, area)}
 

@@ -24,7 +24,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor, nn
 
-from electrode.models.base import Model
+from electrode.models.base import Model, held_charge
 from electrode.nn.kernel_heads import KernelHeads
 from electrode.physics.elements import ELECTRONEGATIVITY, HARDNESS, SYMBOLS, check_elements
 from electrode.physics.neighbours import batch_neighbours
@@ -123,10 +123,16 @@ class Equilibration(Model):
         return self.log_series
 
     def forward(self, structure: Structure, control: Control, description: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Return E (S,) [eV] and the charges that minimise it (N,) [e]."""
+        """Return E (S,) [eV] and the charges that minimise it (N,) [e].
+
+        Raises
+        ------
+        ValueError
+            where the control does not hold the charge.
+        """
         outputs = self.heads(description["symmetry"], self.channel(structure))
         energy, charges = outputs.new_zeros(structure.n_systems), outputs.new_zeros(len(outputs))
-        charge = control.expand(structure.n_systems).charge.to(outputs)
+        charge = held_charge(self, structure, control)
         places = _flat_places(structure.counts, self.config.fragments)
         for n in torch.unique(structure.counts).tolist():
             which = torch.nonzero(structure.counts == n)[:, 0]

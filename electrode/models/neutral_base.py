@@ -22,7 +22,7 @@ from ase import Atoms
 from torch import Tensor
 
 from electrode.bridge import Kernel
-from electrode.models.base import Model
+from electrode.models.base import Model, held_charge
 from electrode.models.neutral_calculators import distribution, distribution_version, make_calculator, weights_digest
 from electrode.physics.elements import SYMBOLS
 from electrode.state import Control, Structure
@@ -182,7 +182,5 @@ class NeutralBase(Model):
         ValueError
             where the control does not hold the charge.
         """
-        if control.charge is None:
-            raise ValueError("NeutralBase: expected a control that holds the charge [e], got a potential; use evaluate")
-        charge = control.expand(structure.n_systems).charge.to(structure.positions)
+        charge = held_charge(self, structure, control)
         return {"natural_energy": description["neutral"] + torch.zeros_like(charge) * charge}  # with a slope of 0 in Q

@@ -26,7 +26,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from electrode.models.base import Model
+from electrode.models.base import Model, held_charge
 from electrode.physics.neighbours import batch_neighbours
 from electrode.physics.symmetry_functions import SymmetryFunctions
 from electrode.state import Control, Structure
@@ -129,9 +129,7 @@ class Response(Model):
         ValueError
             where the control does not hold the charge.
         """
-        if control.charge is None:
-            raise ValueError("Response: expected a control that holds the charge [e], got a potential; use evaluate")
-        charge, area, channel = control.expand(structure.n_systems).charge.to(structure.positions), structure.area, self.channel(structure)
+        charge, area, channel = held_charge(self, structure, control), structure.area, self.channel(structure)
         per_atom = self.likeness(description["symmetry"], channel) @ self.coefficients
         energy, dipole, stiffness = structure.total(per_atom).unbind(-1)
         energy = energy + structure.total(self.element_energy[channel])

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from electrode.models.base import Model
+from electrode.models.base import Model, held_charge
 from electrode.nn.kernel_heads import KernelHeads
 from electrode.physics.neighbours import batch_neighbours
 from electrode.physics.pair import Bonds, ShortRange, ShortRangeKernel
@@ -100,9 +100,15 @@ class Taylor(Model):
         return torch.zeros(0, dtype=torch.float64)
 
     def forward(self, structure: Structure, control: Control, description: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Return E (S,) [eV]; in open space s is the charge itself."""
+        """Return E (S,) [eV]; in open space s is the charge itself.
+
+        Raises
+        ------
+        ValueError
+            where the control does not hold the charge.
+        """
         totals = structure.total(self.heads(description["symmetry"], self.channel(structure)))
-        charge = control.expand(structure.n_systems).charge.to(totals)
+        charge = held_charge(self, structure, control)
         energy = _series(totals, charge * _per_charge(structure))
         return {"natural_energy": energy + description["short_range"]}
 

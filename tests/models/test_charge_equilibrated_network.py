@@ -113,3 +113,9 @@ def test_large_charge_is_a_parabola():
 def test_bad_choices_are_refused(changes, message):
     with pytest.raises(ValueError, match=message):
         config(**changes)
+
+
+def test_a_control_that_holds_the_potential_is_refused():
+    model, structure = fitted(), Structure.from_atoms(SYSTEMS[1])
+    with pytest.raises(ValueError, match="holds the charge"):
+        model(structure, Control(potential=5.0), model.describe(structure))

@@ -109,3 +109,9 @@ def test_an_unknown_term_and_a_low_order_are_refused():
 
 def test_the_weights_are_double():
     assert all(p.dtype == torch.float64 for p in fitted()[0].parameters())
+
+
+def test_a_control_that_holds_the_potential_is_refused():
+    model, structure = fitted()[0], Structure.from_atoms(SYSTEMS[1])
+    with pytest.raises(ValueError, match="holds the charge"):
+        model(structure, Control(potential=5.0), model.describe(structure))
