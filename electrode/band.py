@@ -1,27 +1,27 @@
-"""A chain of images that are evaluated together, and what can be said of end states."""
+"""Chains of images, each held at a potential or a charge, relaxed alone or all together in one batch.
+
+An optimiser of ASE moves one chain; before each of its steps the images of every chain that still moves are evaluated in one call.
+"""
 
 from __future__ import annotations
 
 import difflib
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 
 import numpy as np
+import torch
 from ase import Atoms
 from ase.calculators.singlepoint import SinglePointCalculator
-from ase.data import covalent_radii
 from ase.geometry import find_mic
 from ase.mep import NEB
-from ase.neighborlist import neighbor_list
-from ase.optimize import FIRE
+from ase.optimize import BFGS, FIRE
 
 from electrode.calculator import as_results, record_entries
 from electrode.models.base import Model
-from electrode.state import Control, Structure, electrode_atoms
+from electrode.relax import LARGEST_STEP
+from electrode.state import Control, Structure
 from electrode.thermo import evaluate
-
-BOND = 1.25  # atoms closer than this times the sum of their covalent radii are bonded
-BROKEN = 1.6  # beyond this times that sum a bond to the electrode is gone
-WANDER = 1.0  # an atom bonded to the electrode that moves farther has left its site [A]
 
 
 @dataclass(frozen=True)
@@ -65,42 +65,50 @@ class NEBSettings:
 
 
 class Band:
-    """All images of a band at one potential, evaluated in one call whenever any of them has moved.
+    """Images held at one potential or charge; a chain of one is a structure that relaxes.
 
     Parameters
     ----------
-    images : list of Atoms; each is given a calculator that reads its part of the batch
+    images : list of Atoms with the same atoms in one cell; each is given a calculator that reads its part of the batch
     model : a Model
-    potential : float [V, absolute]
+    control : Control, the potential [V, absolute] or the charge [e] that every image holds
     """
 
-    def __init__(self, images: list[Atoms], model: Model, potential: float):
-        self.images, self.model, self.potential = images, model, potential
+    def __init__(self, images: list[Atoms], model: Model, control: Control):
+        self.images, self.model, self.control = images, model, control
         self.calls = 0
         self.out: dict = {}
+        self.structure = Structure.from_atoms(images)
         self._positions = None
-        self._structure = Structure.from_atoms(images)
         for k, image in enumerate(images):
             image.calc = _Image(self, k)
-        self.update()
+
+    @property
+    def fresh(self) -> bool:
+        """Whether no image has moved since the last evaluation."""
+        return self._positions is not None and np.array_equal(self.positions, self._positions)
+
+    @property
+    def positions(self) -> np.ndarray:
+        """Positions of all images, one after the other [A]."""
+        return np.concatenate([a.positions for a in self.images])
 
     def update(self) -> None:
-        """Evaluate the whole band if an image has moved since the last call."""
-        positions = np.concatenate([a.positions for a in self.images])
-        if self._positions is not None and np.array_equal(positions, self._positions):
-            return
-        structure = self._structure.at(self._structure.positions.new_tensor(positions))
-        guess = self.out[self.model.natural] if self.out else None
-        self.out = evaluate(self.model, structure, Control(potential=self.potential), guess=guess)
-        if not np.isfinite(self.out["forces"].numpy()).all():
+        """Evaluate the band, alone, if an image has moved since the last call."""
+        if not self.fresh:
+            evaluate_together([self])
+
+    def take(self, out: dict) -> None:
+        """Take the results of a call for the images where they are now."""
+        if not np.isfinite(out["forces"].numpy()).all():
             raise FloatingPointError("the model gave forces that are not finite along the band; check the end states")
-        self._positions = positions
+        self.out, self._positions = out, self.positions
         self.calls += 1
 
     def energies(self) -> np.ndarray:
-        """Return Omega of each image [eV]."""
+        """Return what the forces are the gradient of, of each image [eV]: Omega where the potential is held, E where the charge is."""
         self.update()
-        return self.out["grand_energy"].numpy()
+        return self.out["grand_energy" if self.control.held == "potential" else "canonical_energy"].numpy()
 
     def forces(self, k: int) -> np.ndarray:
         """Return the forces on image k, (n, 3) [eV/A]."""
@@ -119,32 +127,37 @@ class Band:
         """Say whether the highest image is neither the first nor the last."""
         return 0 < int(np.argmax(self.energies())) < len(self.images) - 1
 
-    def relax(self, settings: NEBSettings) -> float:
-        """Relax the band, climb where it has a saddle, and return the largest force left [eV/A]."""
+    def relaxation(self, settings: NEBSettings) -> Iterator[None]:
+        """Move the images to the path, and the highest to the saddle where there is one; see `relax_together`.
+
+        The iterator stops whenever the images are to be evaluated; its value is the largest force left [eV/A].
+        """
         neb = NEB(self.images, k=settings.spring, climb=False, method="improvedtangent")
-        left = settings.max_steps
-
-        def run(fmax: float) -> None:
-            nonlocal left
-            optimiser = FIRE(neb, logfile=None)
-            optimiser.run(fmax=fmax, steps=max(left, 1))
-            left -= optimiser.get_number_of_steps()
-
-        run(settings.climb_from)
+        left = settings.max_steps - (yield from _descent(FIRE(neb, logfile=None), neb, settings.climb_from, settings.max_steps))
         if not self.has_saddle():
-            run(settings.fmax)
+            left -= yield from _descent(FIRE(neb, logfile=None), neb, settings.fmax, max(left, 1))
         neb.climb = self.has_saddle()
         if neb.climb:
-            run(settings.fmax)
-        return float(np.linalg.norm(neb.get_forces(), axis=1).max())
+            yield from _descent(FIRE(neb, logfile=None), neb, settings.fmax, max(left, 1))
+        return _largest(neb.get_forces())
+
+    def descent(self, fmax: float, max_steps: int) -> Iterator[None]:
+        """Move the first image downhill; see `relaxation`."""
+        (atoms,) = self.images
+        yield from _descent(BFGS(atoms, logfile=None, maxstep=LARGEST_STEP), atoms, fmax, max_steps)
+        return _largest(atoms.get_forces())
+
+    def relax(self, settings: NEBSettings) -> float:
+        """Relax the band alone and return the largest force left [eV/A]."""
+        return relax_together([self], [self.relaxation(settings)])[0]
 
     def snapshots(self, scale) -> list[Atoms]:
         """Return copies of the images with energy and forces as results and, in `info`, entries of the record."""
         self.update()
-        control, copies = Control(potential=self.potential), []
-        for image, results in zip(self.images, as_results(self.out, control, scale)):
+        copies = []
+        for image, results in zip(self.images, as_results(self.out, self.control, scale)):
             copy = image.copy()
-            copy.info = record_entries(self.model.card, control, results, image.pbc)
+            copy.info = record_entries(self.model.card, self.control, results, image.pbc)
             copy.arrays["REF_forces"] = results["forces"]
             copy.calc = SinglePointCalculator(copy, energy=results["energy"], forces=results["forces"])
             copies.append(copy)
@@ -164,17 +177,62 @@ class _Image:
         return self.band.forces(self.k).copy()
 
 
-def different_atoms(initial: Atoms, final: Atoms) -> None:
-    """Raise ValueError if two end states cannot be joined by a path, with what differs."""
-    if len(initial) != len(final):
-        raise ValueError(f"end states: expected the same atoms, got {len(initial)} and {len(final)} of them")
-    if (initial.numbers != final.numbers).any():
-        k = int(np.flatnonzero(initial.numbers != final.numbers)[0])
-        raise ValueError(f"end states: atom {k} is {initial.symbols[k]} in the first and {final.symbols[k]} in the second; give both in one order")
-    if not np.allclose(initial.cell.array, final.cell.array, atol=1e-6) or (initial.pbc != final.pbc).any():
-        raise ValueError("end states: expected the same cell and periodic directions; relax both in one cell")
-    if not np.array_equal(electrode_atoms(initial), electrode_atoms(final)):
-        raise ValueError("end states: tags or eir_region name different atoms as the electrode; give both the same")
+def evaluate_together(bands: Sequence[Band]) -> None:
+    """Evaluate all images of all bands in one call of their model, each at the control that its band holds.
+
+    Parameters
+    ----------
+    bands : of one model, one kind of control, one number of images and the same atoms
+    """
+    model, held, images = bands[0].model, bands[0].control.held, len(bands[0].images)
+    structure = bands[0].structure.repeat(len(bands)) if len(bands) > 1 else bands[0].structure
+    structure = structure.at(structure.positions.new_tensor(np.concatenate([b.positions for b in bands])))
+    control = Control(**{held: torch.cat([b.control.value.expand(images) for b in bands])})
+    guess = torch.cat([b.out[model.natural] for b in bands]) if all(b.out for b in bands) else None
+    out = evaluate(model, structure, control, guess=guess)
+    for k, band in enumerate(bands):
+        band.take({name: v.tensor_split(len(bands))[k] for name, v in out.items()})
+
+
+def relax_together(bands: Sequence[Band], moves: Sequence[Iterator[None]]) -> list[float]:
+    """Advance every band by its own optimiser, the images of all that still move in one call for each step.
+
+    Parameters
+    ----------
+    bands : see `evaluate_together`
+    moves : `relaxation` or `descent` of each
+
+    Returns
+    -------
+    list of the largest force left of each band [eV/A]
+    """
+    left, active = [np.inf] * len(bands), dict(enumerate(moves))
+    while active:
+        stale = [bands[k] for k in active if not bands[k].fresh]
+        if stale:
+            evaluate_together(stale)
+        for k, move in list(active.items()):
+            try:
+                next(move)
+            except StopIteration as end:
+                left[k] = end.value
+                del active[k]
+    return left
+
+
+def _descent(optimiser, target, fmax: float, max_steps: int) -> Iterator[None]:
+    """Step until no force exceeds `fmax`; the iterator's value is the number of steps."""
+    yield
+    for done in range(max_steps):
+        if _largest(target.get_forces()) < fmax:
+            return done
+        optimiser.step()
+        yield
+    return max_steps
+
+
+def _largest(forces: np.ndarray) -> float:
+    return float(np.linalg.norm(forces, axis=1).max())
 
 
 def interpolate(ends: tuple[Atoms, Atoms], path, n_images: int) -> list[Atoms]:
@@ -189,47 +247,3 @@ def interpolate(ends: tuple[Atoms, Atoms], path, n_images: int) -> list[Atoms]:
     images = [ends[0].copy() for _ in range(n_images - 1)] + [ends[1].copy()]
     NEB(images, method="improvedtangent").interpolate("idpp", mic=True, apply_constraint=False)
     return images
-
-
-def same_bonds(a: Atoms, b: Atoms) -> bool:
-    """Say whether the atoms that are not the electrode have the same bonds in both."""
-    return _bonds(a) == _bonds(b)
-
-
-def same_basin(given: Atoms, relaxed: Atoms) -> bool:
-    """Say whether a relaxed state is still the state that was given.
-
-    Its bonds are the same, and what was bonded to the electrode is so still and has not wandered off by `WANDER`.
-    """
-    if not same_bonds(given, relaxed):
-        return False
-    held = np.flatnonzero(_distance_to_electrode(given) < BOND)
-    moved = find_mic(relaxed.positions - given.positions, given.cell, given.pbc)[1]
-    return bool((moved[held] < WANDER).all() and (_distance_to_electrode(relaxed)[held] < BROKEN).all())
-
-
-def _distance_to_electrode(atoms: Atoms) -> np.ndarray:
-    """Distance of each atom to the nearest electrode atom over the sum of their covalent radii; inf for the electrode."""
-    metal = electrode_atoms(atoms)
-    nearest = np.full(len(atoms), np.inf)
-    i, j, d = neighbor_list("ijd", atoms, BROKEN * 2.0 * covalent_radii[atoms.numbers].max(initial=0.0))
-    pairs = ~metal[i] & metal[j]
-    reach = covalent_radii[atoms.numbers[i]] + covalent_radii[atoms.numbers[j]]
-    np.minimum.at(nearest, i[pairs], (d / reach)[pairs])
-    return nearest
-
-
-def same_place(a: Atoms, b: Atoms, tolerance: float = 0.3) -> bool:
-    """Say whether no atom differs by more than `tolerance` [A] between two states."""
-    return bool(find_mic(a.positions - b.positions, a.cell, a.pbc)[1].max() < tolerance)
-
-
-def _bonds(atoms: Atoms) -> set[tuple[int, int]]:
-    loose = np.flatnonzero(~electrode_atoms(atoms))
-    part = atoms[loose]
-    reach = {(x, y): BOND * (covalent_radii[x] + covalent_radii[y]) for x in set(part.numbers) for y in set(part.numbers)}
-    if not len(part):
-        return set()
-    i, j, d = neighbor_list("ijd", part, max(reach.values()))
-    limit = np.array([reach[part.numbers[x], part.numbers[y]] for x, y in zip(i, j)])
-    return {(int(x), int(y)) for x, y in zip(loose[i[d < limit]], loose[j[d < limit]])}

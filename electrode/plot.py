@@ -34,14 +34,16 @@ def check_suffix(path: str | Path) -> None:
         raise ValueError(f"{path}: expected a name that ends in {', '.join(SUFFIXES)}, got {Path(path).suffix or 'no suffix'!r}. Rename the figure")
 
 
-def plot_barriers(rows: Sequence[Mapping], path: str | Path, *, force: bool = False) -> None:
+def plot_barriers(rows: Sequence[Mapping], path: str | Path, *, curve: Mapping | None = None, force: bool = False) -> None:
     """Draw the barrier against potential with its slope, and the profiles of all potentials over each other.
 
-    The slope is the exact derivative d barrier / dU = -(Q_saddle - Q_initial), drawn as a short line through each point.
+    The slope is the exact derivative d barrier / dU = -(Q_saddle - Q_initial), drawn as a short line through each point; barriers
+    at constant charge stand at the potential of their initial state and have none.
 
     Parameters
     ----------
     rows : what `BarrierTable.to_json` or `electrode neb --json` gives
+    curve : what `BarrierCurve.to_json` or `electrode neb --curve` gives, drawn with a band of its error
     path : file to write;  force : replace it if it exists
 
     Raises
@@ -53,13 +55,17 @@ def plot_barriers(rows: Sequence[Mapping], path: str | Path, *, force: bool = Fa
     """
     rows = sorted(_some(rows, "plot_barriers"), key=lambda r: r["potential_V"])
     figure, (left, right) = _panels(2)
+    if curve is not None:
+        u, barrier, error = (np.array(curve[n]) for n in ("potential_V", "barrier_eV", "error_eV"))
+        left.plot(u, barrier, "-", color="C0", lw=1.2, label="between, from curvatures")
+        left.fill_between(u, barrier - error, barrier + error, color="C0", alpha=0.2, lw=0.0)
     _draw_barriers(left, rows)
     _name_scale(figure, [left], rows)
     left.set(ylabel="energy / eV")
     for row, color in zip(rows, colormaps["viridis"](np.linspace(0.0, 0.85, len(rows)))):
         profile = row["profile_eV"]
         right.plot(np.linspace(0.0, 1.0, len(profile)), profile, "o-" if row["converged"] else "o:", color=color, ms=3, lw=1.2, label=f"{row['potential_V']:+.2f} V")
-    right.set(xlabel="image along the path / (number of images - 1)", ylabel="grand energy, relative / eV")
+    right.set(xlabel="image along the path / (number of images - 1)", ylabel=f"{'energy' if rows[0].get('held') == 'charge' else 'grand energy'}, relative / eV")
     right.legend(title="dotted: no converged saddle" if not all(r["converged"] for r in rows) else None, title_fontsize="x-small")
     _save(figure, path, force)
 
@@ -156,7 +162,7 @@ def _draw_barriers(panel, rows) -> None:
             spread = [r.get("barrier_std_eV") or 0.0 for r in some]
             bars = {"yerr": spread, "capsize": 3, "elinewidth": 1.0} if any(spread) else {}
             panel.errorbar([r["potential_V"] for r in some], [r["barrier_eV"] for r in some], fmt="o", color="C0", mfc=face, ms=5, label=label, **bars)
-    for k, row in enumerate(found):
+    for k, row in enumerate(r for r in found if r.get("held") != "charge"):
         slope = row["charge_e"][0] - row["charge_e"][int(np.argmax(row["profile_eV"]))]
         x = row["potential_V"] + np.array([-_TANGENT, _TANGENT])
         panel.plot(x, row["barrier_eV"] + slope * (x - row["potential_V"]), "-", color="C3", lw=1.2, label=None if k else "slope, $-(Q_{saddle} - Q_{initial})$")

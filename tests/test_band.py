@@ -7,7 +7,8 @@ from ase import Atoms
 from ase.build import molecule
 from toys import HopToy, hop_ends
 
-from electrode.band import Band, NEBSettings, different_atoms, interpolate, same_basin, same_bonds, same_place
+from electrode.band import Band, NEBSettings, interpolate
+from electrode.end_states import different_atoms, same_basin, same_bonds, same_place
 from electrode.examples import example
 from electrode.references import SHE
 from electrode.state import Control, Structure
@@ -25,7 +26,7 @@ def chain(n=4):
 
 def test_images_read_their_part_of_one_batch():
     model, images = HopToy(), chain()
-    band = Band(images, model, 4.3)
+    band = Band(images, model, Control(potential=4.3))
     found = [(i.get_potential_energy(), i.get_forces()) for i in images]
     assert model.sizes == [4] and band.calls == 1
     for image, (energy, forces) in zip(images, found):
@@ -36,7 +37,7 @@ def test_images_read_their_part_of_one_batch():
 
 def test_one_moved_image_costs_one_call():
     model, images = HopToy(), chain()
-    band = Band(images, model, 4.3)
+    band = Band(images, model, Control(potential=4.3))
     before = band.energies().copy()
     images[1].positions[-1, 2] += 0.1
     assert [i.get_potential_energy() != e for i, e in zip(images, before)] == [False, True, False, False]
@@ -45,14 +46,14 @@ def test_one_moved_image_costs_one_call():
 
 def test_forces_handed_out_are_copies():
     images = chain()
-    band = Band(images, HopToy(), 4.3)
+    band = Band(images, HopToy(), Control(potential=4.3))
     images[2].get_forces()[:] = 7.0
     assert not (band.forces(2) == 7.0).any()
 
 
 def test_a_saddle_lies_inside():
-    assert Band(chain(5), HopToy(), 4.3).has_saddle()
-    assert not Band(chain(5)[:3], HopToy(), 4.3).has_saddle()
+    assert Band(chain(5), HopToy(), Control(potential=4.3)).has_saddle()
+    assert not Band(chain(5)[:3], HopToy(), Control(potential=4.3)).has_saddle()
 
 
 class Broken(HopToy):
@@ -65,7 +66,7 @@ class Broken(HopToy):
 
 def test_forces_that_are_not_finite_are_an_error():
     images = chain()
-    band = Band(images, Broken(), 4.3)
+    band = Band(images, Broken(), Control(potential=4.3))
     images[1].positions[-1, 2] = 4.0
     with pytest.raises(FloatingPointError, match="not finite along the band"):
         band.energies()
@@ -73,7 +74,7 @@ def test_forces_that_are_not_finite_are_an_error():
 
 def test_snapshots_are_free_of_the_band():
     images = chain()
-    band = Band(images, HopToy(), 4.3)
+    band = Band(images, HopToy(), Control(potential=4.3))
     copies = band.snapshots(SHE(4.5))
     energies = [c.get_potential_energy() for c in copies]
     images[1].positions += 0.3

@@ -12,12 +12,14 @@ from electrode.band import Band, interpolate
 from electrode.models.base import ModelCard
 from electrode.models.domain import OutsideTrainedRange, UncertainBarrier
 from electrode.neb import barriers
+from electrode.state import Control
 
 TIGHT = {"fmax": 0.01, "images": 7}
 KEYS = {
     "potential_V", "reference", "barrier_eV", "reverse_barrier_eV", "reaction_energy_eV", "profile_eV", "charge_e", "converged",
     "fmax_eV_per_A", "model_calls", "status", "barrier_slope_e", "barrier_std_eV",
-    "profile_std_eV",
+    "profile_std_eV", "held", "potential_absolute_V", "path_potential_V", "transition_state", "charge_difference_e", "dbarrier_dU",
+    "dbarrier_dQ", "beta", "constant_charge_excess_eV", "identity_deviation", "curvature", "hydrogen_electrode", "error_budget",
 }  # fmt: skip
 
 
@@ -58,7 +60,7 @@ def test_every_iteration_is_one_call_with_every_image():
 def test_calls_of_the_end_states_are_counted():
     model = HopToy()
     (row,) = barriers(*hop_ends(), model, [0.0]).rows
-    assert set(model.sizes) == {1, 7} and model.calls == row.model_calls
+    assert 7 in model.sizes and set(model.sizes) <= {1, 2, 7} and model.calls == row.model_calls
 
 
 def test_the_neighbours_band_is_the_start_of_the_next():
@@ -225,9 +227,9 @@ def test_a_committee_says_how_far_its_members_barriers_differ():
             each = out["natural_energy"].detach()[:, None] + torch.tensor([[-1.0, 1.0]], dtype=torch.float64) * order * 0.01
             return {**out, "member_energies": each}
 
-    band = Band(_images(), Two(), 4.44)
+    band = Band(_images(), Two(), Control(potential=4.44))
     assert band.spread() == pytest.approx(np.arange(5) * 0.01 * 2**0.5, abs=1e-12)
-    assert Band(_images(), HopToy(), 4.44).spread() is None
+    assert Band(_images(), HopToy(), Control(potential=4.44)).spread() is None
 
 
 def test_a_barrier_that_the_members_disagree_about_is_warned_of(monkeypatch):

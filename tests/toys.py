@@ -81,7 +81,11 @@ def one_atom(seed=0):
 
 @dataclass(frozen=True)
 class HopConfig:
-    """Two wells at +-`half` along x, `height` apart in energy from the saddle, whose work function is lower by `drop` there."""
+    """Two wells at +-`half` along x, `height` apart in energy from the saddle, whose work function is lower by `drop` there.
+
+    `lean` raises the work function along x, so that the hop moves charge; with `per_area` the capacitance is that of the cell's
+    area and the work function's changes are spread over it.
+    """
 
     height: float = 0.6
     half: float = 1.2
@@ -89,13 +93,15 @@ class HopConfig:
     capacitance: float = 0.4
     tilt: float = 0.0
     bond: float = 0.0
+    lean: float = 0.0
+    per_area: float = 0.0
 
 
 class HopToy(Model):
     """Omega = h v^2 + t x - C (Phi - W)^2 / 2 with v = 1 - (x/a)^2 and W = 4.5 + d v, for the last atom of each system.
 
     Quadratic in v: wells at v0 = -B / 2A, saddle at v = 1, barrier (2A + B)^2 / 4A, where A = h - C d^2 / 2 and
-    B = -C d (Phi - 4.5) without tilt; `bond` pushes the last two atoms apart.
+    B = -C d (Phi - 4.5) without tilt; `bond` pushes the last two atoms apart, `lean` adds l x to W.
     """
 
     natural = "potential"
@@ -109,11 +115,12 @@ class HopToy(Model):
         last = torch.cumsum(structure.counts, 0) - 1
         hop, others = r[last], structure.total((r**2).sum(1)) - (r[last] ** 2).sum(1)
         v = 1.0 - (hop[:, 0] / c.half) ** 2
-        x = control.potential - 4.5 - c.drop * v
+        area = structure.area / c.per_area if c.per_area else 1.0
+        x = control.potential - 4.5 - (c.drop * v + c.lean * hop[:, 0]) / area
         energy = c.height * v**2 + c.tilt * hop[:, 0] + 2.0 * (hop[:, 1] ** 2 + (hop[:, 2] - 1.0) ** 2) + 0.0 * others
         if c.bond:
             energy = energy + c.bond * torch.exp(-((r[last] - r[last - 1]) ** 2).sum(1))
-        return {"natural_energy": energy - 0.5 * c.capacitance * x**2}
+        return {"natural_energy": energy - 0.5 * c.capacitance * area * x**2}
 
     def describe(self, structure):
         """Once for each evaluation of a batch."""

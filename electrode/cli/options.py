@@ -15,9 +15,10 @@ def add_model(parser: Parser) -> None:
     parser.add_argument("--model", required=True, metavar="M", help="folder of a model, or the name of a shipped one")
 
 
-def add_potential(parser: Parser, many: bool) -> None:
-    """Add --potential, one value or several, and what its scale needs."""
-    parser.add_argument("--potential", type=float, nargs="+" if many else None, required=many, metavar="U", help="electrode potential [V] on the scale --reference")
+def add_potential(parser: Parser, many: bool, required: bool | None = None) -> None:
+    """Add --potential, one value or several (then required, unless said otherwise), and what its scale needs."""
+    required = many if required is None else required
+    parser.add_argument("--potential", type=float, nargs="+" if many else None, required=required, metavar="U", help="electrode potential [V] on the scale --reference")
     parser.add_argument("--reference", metavar="SCALE", help=f"scale of the potential: {SCALES}; never guessed")
     parser.add_argument("--ph", type=float, metavar="PH", help="pH, for RHE")
     parser.add_argument("--she-absolute", type=float, metavar="V", help="absolute potential of SHE in the model's method [V]; by default the model's own, else 4.44")
@@ -63,6 +64,7 @@ def read_structure(path: str):
     import ase.io
 
     from electrode.examples import example, example_names
+    from electrode.state import GAP_KEY
 
     if not Path(path).exists() and path in example_names():
         return example(path)
@@ -74,7 +76,7 @@ def read_structure(path: str):
         raise ValueError(f"{path}: no structure could be read ({type(error).__name__}: {error}); expected a format that ASE knows") from error
     if not hasattr(atoms, "positions") or not len(atoms):
         raise ValueError(f"{path}: expected one structure with atoms; give FILE or FILE@INDEX")
-    atoms.calc, atoms.info = None, {}
+    atoms.calc, atoms.info = None, {key: atoms.info[key] for key in (GAP_KEY,) if key in atoms.info}
     for name in [n for n in atoms.arrays if n.startswith("REF_")]:
         del atoms.arrays[name]
     return atoms

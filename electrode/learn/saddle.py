@@ -19,7 +19,8 @@ from ase import Atoms
 from ase.calculators.singlepoint import SinglePointCalculator
 from ase.geometry import find_mic
 
-from electrode.band import different_atoms, interpolate, same_place
+from electrode.band import interpolate
+from electrode.end_states import different_atoms, same_place
 from electrode.learn.acquisition import Choice, choose
 from electrode.learn.band import Relaxed, relax_band
 from electrode.learn.calls import call, free_atoms, largest_force
