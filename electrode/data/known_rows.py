@@ -68,7 +68,10 @@ KNOWN_SETS = (
     KnownSet(
         "CatTheoryDTU solvated jellium trajectories", "github.com/CatTheoryDTU", ("REF_energy_N", "n_excess_electrons", "electrode_potential_abs", "has_forces", "source", "repo"),
         _E_N_MU, {**_SJM, "eir_energy_kind": "E", "eir_method_id": "gpaw_sjm_beef_vdw"}, more=_catheory,
-        notes=(_SJM_NOTE, "the trajectory is the folder of a band or of a series of single points, else the file"),
+        notes=(
+            _SJM_NOTE, "the trajectory is the folder of a band or of a series of single points, else the file",
+            "where frozen_forces_zeroed is set, the forces on frozen atoms are zeros that stand for no value",
+        ),
     ),
     KnownSet(
         "CatTheoryDTU alkaline hydrogen evolution bands", "https://doi.org/10.1016/j.electacta.2025.147476", ("REF_omega", "potential_target_abs", "reaction", "metal", "label"),

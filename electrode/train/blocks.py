@@ -1,26 +1,31 @@
 """Training data with the descriptors done once: values and Jacobians, kept for the whole of a training.
 
 Frames do not move while a model is trained, so a description and its Jacobian are constants.  Energies, forces and the
-conjugate then need torch alone: forces are -J^T dA/dG.  A model without kernels is given the positions themselves.
+conjugate then need torch alone: forces are -J^T dA/dG.  Where the Jacobians of all frames take more than `CACHE_BYTES`, each
+frame keeps its kernels instead, and J^T s and J v are worked out when they are asked for: the same numbers, for frames of fifty
+atoms or more in about the same time.  A model without kernels is given the positions themselves.
 """
 
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from electrode.bridge import Kernel
 from electrode.models.base import Model
 from electrode.state import Structure
 from electrode.train.labels import held, labels
 from electrode.train.predictions import predictions
 from electrode.train.processes import ALONE, Processes
+from electrode.train.pulled import pulled
 
-CACHE_BYTES = 4e9  # Jacobians of more than this are refused
+CACHE_BYTES = 2e9  # Jacobians of more than this are not kept
 
 
 @dataclass(frozen=True)
@@ -32,12 +37,13 @@ class Block:
     structure : the B frames as one batch
     held : the labelled control: the model's natural variable (B,) [e] or [V] by its name, perhaps "field" (B, 3) [V/A]
     description : name -> (rows, ...) with the frames' rows in order
-    jacobian : name -> (B, rows of one frame * features, 3n); empty where the description is the positions
+    jacobian : name -> (B, rows of one frame * features, 3n); empty where the description is the positions, or `kernels` are kept
     labels : "energy" (B,) [eV], the natural scalar; "forces" (B, 3n) [eV/A]; "conjugate" (B,) [V] or [e]; "charge" (B,) [e];
         "capacitance" (B,) [e/V]; "force_slope" (B, 3n), dF/dx at fixed atoms; in a field "dipole" (B, 3) [e A] and
         "born_charges" (B, 9n) [e], polarisation before displacement; NaN where a label is missing
     weight : (B,), or (B, M) for each of M members, how much a frame counts; None where all count one
     total : frames of this block in all processes
+    kernels : name -> B kernels, one of each frame, in the place of Jacobians
     """
 
     structure: Structure
@@ -47,6 +53,7 @@ class Block:
     labels: dict[str, Tensor]
     weight: Tensor | None = None
     total: int | None = None
+    kernels: dict[str, list[Kernel]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return self.structure.n_systems
@@ -63,7 +70,8 @@ class Block:
         of_frames = lambda values: {k: v.index_select(0, rows) for k, v in values.items()}
         weight = None if self.weight is None else self.weight[rows]
         description = {k: of_atoms(v) for k, v in self.description.items()}
-        return Block(self._part(rows, of_atoms), of_frames(self.held), description, of_frames(self.jacobian), of_frames(self.labels), weight)
+        kernels = {name: [some[k] for k in rows.tolist()] for name, some in self.kernels.items()}
+        return Block(self._part(rows, of_atoms), of_frames(self.held), description, of_frames(self.jacobian), of_frames(self.labels), weight, kernels=kernels)
 
     def _part(self, rows: Tensor, of_atoms: Callable[[Tensor], Tensor]) -> Structure:
         """Return the frames' structure without its checks, which the whole has passed: they would take as long as a small network."""
@@ -71,9 +79,26 @@ class Block:
         n = len(whole.system) // len(self)
         values = {name: of_atoms(getattr(whole, name)) for name in ("numbers", "positions", "electrode")}
         values |= {"cell": whole.cell[rows], "pbc": whole.pbc[rows], "system": torch.arange(len(rows)).repeat_interleave(n)}
+        if whole.countercharge_gap is not None:
+            values["countercharge_gap"] = whole.countercharge_gap[rows]
         for name, value in values.items():
             object.__setattr__(part, name, value)
         return part
+
+    def pull(self, name: str, slope: Tensor) -> Tensor:
+        """Return J^T s (..., B, 3n) of slopes (..., B, rows of one frame * features) in a description."""
+        if name in self.kernels:
+            return pulled(slope, self.kernels[name], self.description[name].shape[1:])
+        if name not in self.jacobian:
+            return slope  # the description is the positions
+        rows = slope.reshape(-1, *slope.shape[-2:]).transpose(0, 1)
+        return torch.bmm(rows, self.jacobian[name]).transpose(0, 1).reshape(*slope.shape[:-1], -1)
+
+    def jacobian_of(self, name: str, k: int) -> Tensor:
+        """Return the Jacobian of frame k, (rows of one frame * features, 3n)."""
+        if name not in self.kernels:
+            return self.jacobian[name][k]
+        return _jacobian(self.kernels[name][k], 1, len(self.structure.numbers) // len(self))[0]
 
     def predict(self, model: Model, create_graph: bool = False, quantities: tuple[str, ...] = ()) -> dict[str, Tensor]:
         """Return energy, forces, conjugate and the model's extras at the labelled control, see `predictions`."""
@@ -88,17 +113,13 @@ def blocks(model: Model, frames: Sequence, weights: np.ndarray | None = None, pr
     weights : (F,), or (M, F) for each of M members, how much a frame counts, or None
     processes : every process describes each P-th frame of a size
     jacobians : whether forces will be asked for
-
-    Raises
-    ------
-    MemoryError
-        if the Jacobians would take more than `CACHE_BYTES`.
     """
     sizes = np.array([len(f.geometry) for f in frames])
+    keep = jacobians and _bytes(model, frames, sizes) <= CACHE_BYTES * processes.size
     found = []
     for n in np.unique(sizes):
         rows = np.flatnonzero(sizes == n)
-        block = _block(model, [frames[int(k)] for k in rows], processes, jacobians)
+        block = _block(model, [frames[int(k)] for k in rows], processes, jacobians, keep)
         weight = None if weights is None else torch.from_numpy(np.array(weights[..., processes.share(rows)].T, dtype=np.float64, order="C"))
         found.append(replace(block, weight=weight, total=len(rows)))
     return found
@@ -126,29 +147,43 @@ def in_order(data: Sequence[Block], size: int) -> Iterator[Block]:
             yield block.take(torch.arange(k, min(k + size, len(block))))
 
 
-def _block(model: Model, frames: Sequence, processes: Processes, jacobians: bool) -> Block:
+def _bytes(model: Model, frames: Sequence, sizes: np.ndarray) -> float:
+    """Return what the Jacobians of all frames take."""
+    total = 0.0
+    for n, number in zip(*np.unique(sizes, return_counts=True)):
+        some = Structure.from_atoms([next(f.atoms for f, k in zip(frames, sizes) if k == n)])
+        total += 8.0 * number * 3 * n * sum(k.values().size for k in model.kernels(some).values())
+    return total
+
+
+def _block(model: Model, frames: Sequence, processes: Processes, jacobians: bool, keep: bool) -> Block:
     known = labels(model, frames)  # of all: a response needs its neighbours
     own = torch.from_numpy(processes.share(np.arange(len(frames))))
     mine = [frames[int(k)] for k in own] or list(frames[:1])
     structure = Structure.from_atoms([f.atoms for f in mine])
-    kernels = model.kernels(structure)
-    values = {name: torch.from_numpy(k.values()) for name, k in kernels.items()} or {"positions": structure.positions}
-    n = len(frames[0].geometry)
-    slopes = kernels if jacobians else {}
-    size = 8 * 3 * n * sum(values[name].numel() for name in slopes)
-    if size > CACHE_BYTES:
-        raise MemoryError(
-            f"the descriptors' Jacobians of {len(mine)} frames of {n} atoms take {size / 1e9:.1f} GB, more than "
-            f"{CACHE_BYTES / 1e9:.1f} GB; train on fewer frames, with fewer symmetry functions, or in several processes"
-        )
-    jacobian = {name: _jacobian(k, len(mine), n) for name, k in slopes.items()}
-    block = Block(structure, held(model, mine), values, jacobian, {k: v[own] if len(own) else v[:1] for k, v in known.items()})
+    if keep or not jacobians:
+        kernels, each = model.kernels(structure), {}
+        values = {name: torch.from_numpy(k.values()) for name, k in kernels.items()}
+        jacobian = {name: _jacobian(k, len(mine), len(frames[0].geometry)) for name, k in kernels.items() if keep}
+    else:
+        lone = [model.kernels(Structure.from_atoms([f.atoms])) for f in mine]
+        each, jacobian = {name: [k[name] for k in lone] for name in lone[0]}, {}
+        values = {name: torch.from_numpy(np.concatenate([k.values() for k in some])) for name, some in each.items()}
+    known = {k: v[own] if len(own) else v[:1] for k, v in known.items()}
+    block = Block(structure, held(model, mine), values or {"positions": structure.positions}, jacobian, known, kernels=each)
     return block if len(own) else block.take(own)
 
 
-def _jacobian(kernel, n_frames: int, n: int) -> Tensor:
-    """Push one displacement after the other through all frames at once."""
-    columns = []
+def _jacobian(kernel: Kernel, n_frames: int, n: int) -> Tensor:
+    """Ask a kernel that knows its Jacobian; else pull one feature, or push one displacement, after the other through all frames at once."""
+    if hasattr(kernel, "jacobian"):
+        return torch.from_numpy(kernel.jacobian(n)).reshape(n_frames, -1, 3 * n)
+    shape, columns = kernel.values().shape, []
+    size = math.prod(shape) // n_frames
+    if size < 3 * n:
+        unit = np.eye(size)
+        rows = [kernel.pull(np.tile(unit[k], (n_frames, 1)).reshape(shape)).reshape(n_frames, 3 * n) for k in range(size)]
+        return torch.from_numpy(np.stack(rows, axis=1))
     for k in range(3 * n):
         step = np.zeros((n_frames, n, 3))
         step[:, k // 3, k % 3] = 1.0

@@ -149,7 +149,7 @@ class Basis:
         symmetry, channel = block.description["symmetry"], self.response.channel(block.structure)
         likeness = self.response.likeness(symmetry, channel).numpy().reshape(b, -1, len(centres))
         n, features = likeness.shape[1], centres.shape[1]
-        jacobian = block.jacobian["symmetry"].numpy().reshape(b, n, features, -1)
+        jacobian = (block.jacobian_of("symmetry", k).numpy().reshape(n, features, -1) for k in range(b))
         slopes = []
         for k, g, j in zip(likeness, symmetry.numpy().reshape(b, n, features), jacobian):
             toward = np.tensordot(centres, j, axes=(1, 1)) - np.einsum("if,ifx->ix", g, j)

@@ -8,9 +8,10 @@ import torch
 from teacher import frames, interface, labelled, pupil
 
 import electrode.train.blocks as module
-from electrode.state import Control
+from electrode.state import Control, Structure
 from electrode.thermo import evaluate
 from electrode.train.blocks import batches, blocks
+from electrode.train.predictions import member_predictions
 from electrode.train.processes import Processes
 
 
@@ -83,7 +84,34 @@ def test_processes_share_the_frames_and_the_batches():
     assert len(lone) == 0 and lone.total == 1
 
 
-def test_too_large_a_cache_is_refused_with_its_size(monkeypatch):
-    monkeypatch.setattr(module, "CACHE_BYTES", 1e3)
-    with pytest.raises(MemoryError, match="GB.*fewer frames"):
-        blocks(pupil(), small())
+@pytest.mark.parametrize("choices", [{}, {"members": 2}], ids=["dual", "committee"])
+def test_without_jacobians_predictions_and_slopes_of_a_loss_are_the_same(monkeypatch, choices):
+    model, found = pupil(**choices), []
+    for room in (2e9, 1e3):
+        monkeypatch.setattr(module, "CACHE_BYTES", room)
+        data = blocks(model, small())
+        assert all(bool(b.jacobian) == (room == 2e9) and bool(b.kernels) == (room == 1e3) for b in data)
+        outputs, slopes = [], []
+        for block in (b.take(torch.tensor(list(range(len(b)))[::-1])) for b in data):
+            out = member_predictions(model, block, True, ("force_slope",))
+            loss = out["energy"].square().sum() + (out["forces"] ** 2).sum() + out["conjugate"].sum() + 1e-3 * (out["force_slope"] ** 2).sum()
+            slopes += torch.autograd.grad(loss, [p for p in model.parameters() if p.requires_grad], allow_unused=True)
+            outputs += [out["energy"], out["forces"], out["conjugate"]]
+        found.append([x for x in (*outputs, *slopes) if x is not None])
+    for kept, worked_out in zip(*found):
+        torch.testing.assert_close(kept, worked_out, rtol=1e-9, atol=1e-9)
+
+
+def test_a_jacobian_is_what_displacements_say():
+    """The one with a kernel of its own against central differences of the features."""
+    model, (frame, *_) = pupil(), small()
+    (block,) = blocks(model, [frame])
+    n, step, columns = len(frame.geometry), 1e-5, []
+    for k in range(3 * n):
+        moved = []
+        for sign in (1.0, -1.0):
+            atoms = frame.atoms
+            atoms.positions[k // 3, k % 3] += sign * step
+            moved.append(model.kernels(Structure.from_atoms([atoms]))["symmetry"].values().ravel())
+        columns.append((moved[0] - moved[1]) / (2 * step))
+    np.testing.assert_allclose(block.jacobian_of("symmetry", 0).numpy(), np.transpose(columns), atol=1e-7)
