@@ -7,6 +7,7 @@ Two autograd Functions chain them, so that forces can be trained on and Hessians
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 import numpy as np
@@ -28,6 +29,42 @@ class Kernel(Protocol):
 
     def pull_along(self, cotangent: np.ndarray, displacement: np.ndarray) -> np.ndarray:
         """Return the derivative of `pull(cotangent)` along the displacement, (N, 3)."""
+
+
+class TorchKernel:
+    """A torch function of the positions as a `Kernel`, for what stands among numba kernels.
+
+    Parameters
+    ----------
+    function : positions (N, 3) -> features, twice differentiable
+    positions : (N, 3) [A]
+    """
+
+    def __init__(self, function: Callable[[Tensor], Tensor], positions: Tensor):
+        self.function, self.positions = function, positions.detach().double()
+
+    def values(self) -> np.ndarray:
+        """Return G."""
+        return self.function(self.positions).detach().numpy()
+
+    def pull(self, cotangent: np.ndarray) -> np.ndarray:
+        """Return J^T g, (N, 3)."""
+        return self._pulled(torch.from_numpy(cotangent))[1].detach().numpy()
+
+    def push(self, displacement: np.ndarray) -> np.ndarray:
+        """Return J v, of the shape of G, as the derivative of v.(J^T g) in g."""
+        g = torch.zeros_like(self.function(self.positions)).requires_grad_()
+        return torch.autograd.grad(self._pulled(g)[1], g, torch.from_numpy(displacement))[0].numpy()
+
+    def pull_along(self, cotangent: np.ndarray, displacement: np.ndarray) -> np.ndarray:
+        """Return the derivative of `pull(cotangent)` along the displacement, (N, 3)."""
+        x, pulled = self._pulled(torch.from_numpy(cotangent))
+        return torch.autograd.grad(pulled, x, torch.from_numpy(displacement), materialize_grads=True)[0].numpy()
+
+    @torch.enable_grad()  # torch's own functions switch it off
+    def _pulled(self, cotangent: Tensor) -> tuple[Tensor, Tensor]:
+        x = self.positions.clone().requires_grad_()
+        return x, torch.autograd.grad(self.function(x), x, cotangent, create_graph=True)[0]
 
 
 def differentiable(kernel: Kernel, positions: Tensor) -> Tensor:

@@ -1,21 +1,17 @@
-"""Every trainable scheme on the same data under the same splits: trajectories, a reaction path, a charge at either end, or a metal left out.
+"""Every trainable scheme on the same data under the same splits: trajectories, a reaction path, or a charge at either end left out.
 
-`python -m validation protocols [--schemes equilibration dual] [--protocols test path low high metal] [--minutes 5] [--seed 0] [--json F]`
+`python -m validation protocols [--schemes equilibration dual] [--protocols test path low high] [--minutes 5] [--seed 0] [--json F]`
 
-Frames are those of tutorials/data with its split files; `metal` also reads sjm_h_metal of $ELECTRODE_DATA.
+Frames are those of tutorials/data with its split files.  `python -m validation metals` leaves metals out, `extrapolation` has more to say of charges.
 
 test : the test trajectories of the split.     path : both Volmer paths out of training, and the barrier along their fixed images.
 low, high : the frames of the lowest or highest charge of every geometry out of training, tested on them in the test trajectories.
-metal : trained on hydrogen on the other two metals and 10, 30 or 100 frames of the third, tested on the rest of it.  None of the schemes
-    knows an element that it never saw, so that there is no row for 0 frames.
 """
 
 from __future__ import annotations
 
 import argparse
-import os
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -31,7 +27,7 @@ from electrode.train.config import TrainConfig
 from electrode.train.train import train
 from validation.volmer import DATA, FIXED, PATHS, dft_profile, fixed_images, model_profile
 
-PROTOCOLS = ("test", "path", "low", "high", "metal")
+PROTOCOLS = ("test", "path", "low", "high")
 SETS = ("au111_h", "au111_h3o")
 BATCH = 50
 
@@ -89,11 +85,8 @@ def barrier_rows(model, frames) -> dict[str, list[float]]:
     return rows
 
 
-def tasks(protocol: str, seed: int):
+def tasks(protocol: str):
     """Yield (name, training, validation, test, all frames) of a protocol."""
-    if protocol == "metal":
-        yield from _metals(seed)
-        return
     for name in SETS if protocol != "path" else SETS[1:]:
         frames = read_frames(DATA / f"{name}.xyz.gz")
         split = Split.from_json(DATA / f"{name}.split.json")
@@ -105,28 +98,6 @@ def tasks(protocol: str, seed: int):
             training, held = (by_charge(some, protocol)[0] for some in (training, held))
             test = by_charge(test, protocol)[1]
         yield name, training, held, test, frames
-
-
-def _metals(seed: int):
-    folder = Path(os.environ.get("ELECTRODE_DATA", "../shared/data")) / "sjm_h_metal"
-    if not folder.is_dir():
-        print(f"metal: skipped, {folder} is not there; set ELECTRODE_DATA")
-        return
-    sets = {m: read_frames(folder / f"{m}111_h.xyz") for m in ("au", "cu", "pt")}
-    # one method by all but the pseudopotential's name: the distance of the counter-charge is the same
-    for metal, own in sets.items():
-        names = sorted({f.trajectory for f in own})
-        np.random.default_rng(seed).shuffle(names)
-        for n in (10, 30, 100):
-            if n > len(own) // 2:
-                continue
-            chosen = [f for name in names for f in own if f.trajectory == name][:n]
-            used = {f.trajectory for f in chosen}
-            others = [f for m, some in sets.items() if m != metal for f in some]
-            trajectories = sorted({(f.system or "", f.trajectory) for f in others}, key=str)
-            held = set(trajectories[:: 10])
-            training = [f for f in others if (f.system or "", f.trajectory) not in held] + chosen
-            yield f"{metal} +{n}", training, [f for f in others if (f.system or "", f.trajectory) in held], [f for f in own if f.trajectory not in used], own
 
 
 def main(argv: list[str]) -> int:
@@ -144,9 +115,9 @@ def main(argv: list[str]) -> int:
     rows = []
     print(f"{'protocol':8s} {'data':12s} {'scheme':14s} train test   E meV/atom   F, without net meV/A   potential mV   charge e", flush=True)
     for protocol in arguments.protocols:
-        for name, training, held, test, frames in tasks(protocol, arguments.seed):
+        for name, training, held, test, frames in tasks(protocol):
             for scheme in arguments.schemes:
-                config = replace(TrainConfig(), max_minutes=arguments.minutes, seed=arguments.seed)
+                config = TrainConfig.for_scheme(scheme, max_minutes=arguments.minutes, seed=arguments.seed)
                 model = train(scheme, training, held, config).model
                 e = errors(model, test)
                 row = {"protocol": protocol, "data": name, "scheme": scheme, "n_train": len(training), "n_test": len(test), **e}

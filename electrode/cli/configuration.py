@@ -11,7 +11,7 @@ SECTIONS = ("model", "train")
 
 
 def configuration(arguments) -> tuple[dict, object]:
-    """Return the scheme's choices and the `TrainConfig` from --config, --seed and --max-minutes, which win over the file.
+    """Return the scheme's choices and the `TrainConfig` from --config, --base, --seed and --max-minutes, which win over the file.
 
     Raises
     ------
@@ -29,11 +29,15 @@ def configuration(arguments) -> tuple[dict, object]:
     if arguments.scheme not in SCHEMES:
         raise UsageError(f"unknown scheme {arguments.scheme!r}: expected one of {', '.join(SCHEMES)}{did_you_mean(arguments.scheme, SCHEMES)}")
     sections = _read_sections(arguments.config) if arguments.config else {}
-    choices, training = dict(sections.get("model") or {}), dict(sections.get("train") or {})
+    choices, training = dict(sections.get("model") or {}), {**SCHEMES[arguments.scheme].training, **(sections.get("train") or {})}
+    if arguments.base is not None:
+        choices["base"] = arguments.base
     if arguments.seed is not None:
         training["seed"] = arguments.seed
-        if "seed" in {f.name for f in fields(SCHEMES[arguments.scheme].config())}:
+        if arguments.start is None and "seed" in {f.name for f in fields(SCHEMES[arguments.scheme].config())}:
             choices["seed"] = arguments.seed
+    if arguments.start is not None and choices:
+        raise UsageError(f"--start brings its own choices of the model, got others: {', '.join(choices)}. Leave them out, or train a new model")
     if arguments.max_minutes is not None:
         training["max_minutes"] = arguments.max_minutes
     try:

@@ -9,8 +9,8 @@ from electrode.cli.options import add_outputs, errors_table
 from electrode.cli.parser import Parser, UsageError
 from electrode.output import refuse_existing, write_json
 
-NOTES = """BASE is any neutral model with an ASE calculator: emt, chgnet, sevennet-0, mace:PATH, or MODULE:FACTORY, a function
-without arguments that returns a calculator. Weights stay in their package; M keeps their name, version and digest.
+NOTES = """BASE is any neutral model with an ASE calculator: emt, chgnet, sevennet-0, mace:PATH, electrode:PATH (a stored
+model of natural charge, at zero charge), or MODULE:FACTORY, a function without arguments that returns a calculator. Weights stay in their package; M keeps their name, version and digest.
 The answer to charge is fitted to potentials and to what changes between charges of one geometry, so give two charges or
 more of each. Without --correct-neutral the neutral energy stays as it is, its errors included."""
 FEW = 15  # trajectories from which the correction helped away from them, see `python -m validation electrify`

@@ -21,11 +21,11 @@ def run(arguments) -> int:
     refuse_existing([arguments.json], arguments.force)
     from dataclasses import asdict
 
-    from electrode.models.schemes import SCHEMES
+    from electrode.models.schemes import SCHEMES, scheme_of
     from electrode.models.store import load_model
 
     model = load_model(arguments.model)
-    scheme = next(name for name, s in SCHEMES.items() if s.load() is type(model))
+    scheme = scheme_of(model)
     content = {
         "scheme": scheme,
         "title": SCHEMES[scheme].title,

@@ -14,9 +14,13 @@ from electrode.output import refuse_existing, write_json
 
 NOTES = """The configuration is YAML with up to two sections: `model`, entries of the scheme's configuration, and `train`, entries of the
 training's: terms (a list of quantity, weight, scale), epochs, batch_size, learning_rate, weight_decay, schedule (shape: cosine,
-constant or plateau; warm_up), gradient_clip, validate_every, patience, averaging, bootstrap, polish, seed.  Without --split,
+constant or plateau; warm_up), gradient_clip, validate_every, patience, averaging, bootstrap, posterior, polish, seed, freeze (a list of
+weights, until, rate: names of weights that rest until that epoch, or without it to the end, and their share of the learning rate).  Without --split,
 trajectories are divided 70 : 15 : 15 by --seed.  The split that was used stands in M/split.json, the errors of each part in
 M/errors.json, the course of the training in M/history.json.
+
+The members of a committee begin with different weights; those of a least-squares scheme are fitted one by one to draws of the
+trajectories, or with `posterior: true` drawn about one fit, from what the labels leave open.  With --start only the section `train` counts.
 
 Every minute, and at SIGINT or SIGTERM, the training is kept in M.checkpoint; the same command with --resume goes on from there.
 For several processes, give each its share of the frames: torchrun --nproc-per-node 2 -m electrode train ..."""
@@ -30,6 +34,8 @@ def add_arguments(parser: Parser) -> None:
     parser.add_argument("--scheme", required=True, metavar="NAME", help="a name of `electrode schemes`")
     parser.add_argument("--output", required=True, metavar="M", help="folder of the model")
     parser.add_argument("--config", metavar="FILE", help="choices that differ from the defaults, YAML")
+    parser.add_argument("--base", metavar="BASE", help="of the scheme razor: neutral model beside which it learns, as in `electrode electrify`")
+    parser.add_argument("--start", metavar="MODEL", help="begin with the weights of this model or committee of the scheme, whose choices, members and caution stay, elements that it does not know taking the place of similar ones; or with the network of a template, where the scheme shares it")
     parser.add_argument("--split", metavar="FILE", help="division into train, validation and test, JSON")
     parser.add_argument("--align-zeros", metavar="NAME", help="before training take off the zeros of energy and potential of each method, fitted on the training frames against this method or model")
     parser.add_argument("--members", type=int, default=1, metavar="K", help="train a committee of K models at once; their calibrated spread says when not to trust (default %(default)s)")
@@ -58,7 +64,7 @@ def run(arguments) -> int:
 
 
 def _run(arguments, choices: dict, config, processes) -> int:
-    checkpoint, log = _kept(arguments), _log(arguments)
+    start, checkpoint, log = _start(arguments), _kept(arguments), _log(arguments)
     frames = read_data(arguments)
     split = _split(arguments, frames)
     parts = split.divide(frames)
@@ -67,7 +73,7 @@ def _run(arguments, choices: dict, config, processes) -> int:
     zeros = _zeros(arguments, parts["train"])
     if zeros is not None and processes.first:
         _show_zeros(zeros)
-    training = _train(arguments, parts, choices, config, checkpoint, log, processes, zeros)
+    training = _train(arguments, parts, choices, config, checkpoint, log, processes, zeros, start)
     if not processes.first:
         return 0
     _save(arguments, training, split)
@@ -90,6 +96,22 @@ def _refuse(arguments) -> None:
         check_suffix(arguments.plot)
     if arguments.allow_change and not arguments.resume:
         raise UsageError("--allow-change belongs to --resume; give both or neither")
+    if arguments.start and (arguments.members > 1 or arguments.caution):
+        raise UsageError("--start brings its own members and caution; leave --members and --caution out, or train a new model")
+
+
+def _start(arguments):
+    """Return the model of --start, which must be of the scheme, or None."""
+    if arguments.start is None:
+        return None
+    from electrode.models.store import load_model
+    from electrode.train.start import trained_scheme
+    from electrode.train.transfer import transferable
+
+    model = load_model(arguments.start)
+    if (own := trained_scheme(model)) != arguments.scheme and not transferable(model, arguments.scheme):
+        raise UsageError(f"--start: expected a model of the scheme {arguments.scheme!r}, got {arguments.start} of {own!r}; give --scheme {own}, or another start")
+    return model
 
 
 def _kept(arguments):
@@ -153,7 +175,7 @@ def _show_zeros(zeros) -> None:
         print(f"{zero.method_id}: zero of potential {zero.shift:+.4f} V over {zeros.relative_to}, energies fit to {1e3 * zero.energy_rms:.3g} meV per atom{several}")
 
 
-def _train(arguments, parts: dict, choices: dict, config, checkpoint, log, processes, zeros):
+def _train(arguments, parts: dict, choices: dict, config, checkpoint, log, processes, zeros, start):
     from tqdm import tqdm
 
     from electrode.train.train import train
@@ -167,7 +189,7 @@ def _train(arguments, parts: dict, choices: dict, config, checkpoint, log, proce
                 log.write(row)
 
         try:
-            return train(arguments.scheme, parts["train"], parts["validation"], config, choices, progress, arguments.members, arguments.caution, checkpoint=checkpoint, processes=processes, zeros=zeros)
+            return train(arguments.scheme, parts["train"], parts["validation"], config, choices, progress, arguments.members, arguments.caution, checkpoint=checkpoint, processes=processes, zeros=zeros, start=start)
         except KeyboardInterrupt:
             if processes.first and Path(checkpoint.path).exists():
                 print(f"electrode: {checkpoint.path} holds the training; the same command with --resume goes on", file=sys.stderr)

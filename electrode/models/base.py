@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import torch
 from torch import Tensor, nn
@@ -35,7 +37,8 @@ class ModelCard:
     method_ids : names of the reference methods that the training data came from
     potential_zero : the level that potentials are measured from ("electrolyte", "vacuum_top", ...)
     countercharge : the scheme of the counter-charge ("jellium_slab", ...)
-    countercharge_gap : distance of the counter-charge from the top metal layer [A]
+    countercharge_gap : distance of the counter-charge from the top metal layer [A], None where not known or not one
+    countercharge_gaps : the shortest and the longest of several distances that were trained [A]
     she_absolute : absolute potential of the standard hydrogen electrode in this method [V]
     elements : atomic numbers that were trained
     surface_charge_range : trained window of the net charge per area [e/A^2]
@@ -56,6 +59,7 @@ class ModelCard:
     calibration: Calibration | None = None
     energy_zeros: EnergyZeros | None = None
     pbc: tuple[bool, bool, bool] | None = None
+    countercharge_gaps: tuple[float, float] | None = None
 
 
 def middle_of_range(card: ModelCard, variable: str, structure: Structure) -> Tensor:
@@ -85,7 +89,11 @@ class Model(nn.Module):
     Class attributes state what a scheme is: `natural` is the variable its scalar depends on ("charge": E, "potential":
     Omega), `uses_field` whether it reads `control.field`, `conjugate` whether the other variable is the "derivative" of
     the scalar or a "head" of its own, `conservative` whether forces are its gradient, `variational` whether its internal
-    variables minimise it, `stacks` whether members with stacked weights can be evaluated in one pass, as a committee does.
+    variables minimise it, `stacks` whether members with stacked weights can be evaluated in one pass, as a committee does, `symmetry`
+    whether the atoms may be turned about the surface's normal alone, "E(2)", or any way, mirrored too, "E(3)".  `fails` says what of
+    `testing.ModelContract` the scheme cannot keep, and why: "conjugate" (the scalar does not answer to charge and potential), "derivative" (the potential is a
+    head), "gradient" (forces are a head), "rotation", "size".  `several_gaps` says whether it tells the distances of
+    the counter-charge apart (`Structure.countercharge_gap`), so that frames of several may be trained together.
 
     `kernels` names the numba kernels of the atoms alone; `describe` evaluates them, differentiably; `forward` must use
     positions only through the description it is given, so that the electronic variable can be solved for without
@@ -98,6 +106,9 @@ class Model(nn.Module):
     conservative: bool = True
     variational: bool = True
     stacks: bool = True
+    symmetry: str = "E(2)"
+    fails: Mapping[str, str] = MappingProxyType({})
+    several_gaps: bool = False
     card: ModelCard = ModelCard()
 
     def kernels(self, structure: Structure) -> dict[str, Kernel]:

@@ -20,15 +20,15 @@ import torch
 from torch import Tensor, nn
 
 from electrode.data.problems import did_you_mean
+from electrode.models.adapting import element_energies, force_scale, states
 from electrode.models.base import Model
 from electrode.models.mace_network import mace_network, neutral_weights
+from electrode.nn.capacitor import LEVEL, TYPICAL, capacitor_energy, mean_capacitor
 from electrode.physics.neighbours import batch_neighbours
 from electrode.state import Control, Structure
 from electrode.units import capacitance_per_cell
 
 CONDITIONS = ("charge_per_area", "charge", "potential")
-TYPICAL = 20.0  # capacitance before any data [uF/cm^2]
-BATCH = 32  # frames in one pass over the training data
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ class MaceNode(Model):
         number = lambda value: torch.tensor(value, dtype=torch.float64)
         self.register_buffer("condition_mean", number(4.44 if self.natural == "potential" else 0.0))
         self.register_buffer("condition_spread", number(1.0 if config.condition != "charge_per_area" else 0.01))
-        self.register_buffer("neutral_potential", number(4.44))
+        self.register_buffer("neutral_potential", number(LEVEL))
         self.register_buffer("capacitance_per_area", number(capacitance_per_cell(TYPICAL, 1.0)))
         self._warm = False
 
@@ -115,44 +115,18 @@ class MaceNode(Model):
 
     def adapt(self, data) -> None:
         """Fit the capacitor, the scale of the condition and of the energy, and the elements' energies to the training data (`train.blocks.Block`)."""
-        area, value = torch.cat([b.structure.area for b in data]), torch.cat([b.natural for b in data])
+        value, conjugate, area = states(data)
         seen = self._seen(value, area)
         self.condition_mean.copy_(seen.mean())
         self.condition_spread.copy_(seen.std(unbiased=False).clamp(min=1e-6))
         if self.config.capacitor:
-            self._adapt_capacitor(value, torch.cat([b.labels["conjugate"] for b in data]), area)
-        forces = torch.cat([b.labels["forces"].flatten() for b in data])
-        forces = forces[~torch.isnan(forces)]
-        if len(forces) and not self._warm:
-            self.network.scale_shift.scale.copy_(forces.square().mean().sqrt().clamp(min=0.01))
-        self._adapt_elements(data)
-
-    def _adapt_capacitor(self, value: Tensor, conjugate: Tensor, area: Tensor) -> None:
-        """Fit Phi = Phi_0 + Q/(c A) to the labels of both, where they are and give a positive c."""
-        charge, potential = (value, conjugate) if self.natural == "charge" else (conjugate, value)
-        kept = ~torch.isnan(conjugate)
-        x, y = (charge / area)[kept], potential[kept]
-        if len(y):
-            self.neutral_potential.copy_(y.mean() - x.mean() / self.capacitance_per_area)
-        if len(y) > 1 and (covariance := ((x - x.mean()) * (y - y.mean())).mean()) > 1e-12:
-            self.capacitance_per_area.copy_(x.var(unbiased=False) / covariance)
-            self.neutral_potential.copy_(y.mean() - x.mean() / self.capacitance_per_area)
-
-    def _adapt_elements(self, data) -> None:
-        """Fit the elements' energies to what the rest leaves of the labels."""
+            for mine, found in zip((self.neutral_potential, self.capacitance_per_area), mean_capacitor(self.natural, value, conjugate, area)):
+                mine.copy_(found)
+        if (scale := force_scale(data)) is not None and not self._warm:
+            self.network.scale_shift.scale.copy_(scale)
         energies = self.network.atomic_energies_fn.atomic_energies
         energies.zero_()
-        counts, rest = [], []
-        for block in data:
-            for k in range(0, len(block), BATCH):
-                part = block.take(torch.arange(k, min(k + BATCH, len(block))))
-                counts.append(part.structure.total(self._elements(part.structure)))
-                with torch.no_grad():
-                    rest.append(part.labels["energy"] - self(part.structure, Control(**part.held), part.description)["natural_energy"])
-        counts, rest = torch.cat(counts), torch.cat(rest)
-        kept = ~torch.isnan(rest)
-        if kept.any():
-            energies.copy_(torch.linalg.lstsq(counts[kept], rest[kept, None], driver="gelsd").solution[:, 0].reshape(energies.shape))
+        energies.copy_(element_energies(self, data, self._elements).reshape(energies.shape))
 
     def forward(self, structure: Structure, control: Control, description: dict[str, Tensor]) -> dict[str, Tensor]:
         """Return E, or Omega where the potential is the condition."""
@@ -165,10 +139,7 @@ class MaceNode(Model):
         return value / area if self.config.condition == "charge_per_area" else value
 
     def _capacitor(self, value: Tensor, area: Tensor) -> Tensor:
-        capacitance = self.capacitance_per_area * area
-        if self.natural == "charge":
-            return self.neutral_potential * value + value**2 / (2.0 * capacitance)
-        return -0.5 * capacitance * (value - self.neutral_potential) ** 2
+        return capacitor_energy(self.natural, value, area, self.neutral_potential, self.capacitance_per_area)
 
     def _graph(self, structure: Structure, positions: Tensor, condition: Tensor) -> dict[str, Tensor]:
         """Return the batch as MACE reads it; which atoms are neighbours carries no derivative."""

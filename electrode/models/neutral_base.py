@@ -124,11 +124,14 @@ class NeutralKernel:
         self.atoms = [slice(a, b) for a, b in zip([0, *ends[:-1]], ends)]
         self.numbers, self.positions = array(structure.numbers), array(structure.positions).astype(np.float64)
         self.cell, self.pbc = array(structure.cell).astype(np.float64), array(structure.pbc)
+        self.region = np.where(array(structure.electrode), 0, 1)
         self.calculated = calculated
 
     def _at(self, k: int, shift=0.0) -> tuple[float, np.ndarray]:
         rows = self.atoms[k]
-        return self.calculated(Atoms(self.numbers[rows], self.positions[rows] + shift, cell=self.cell[k], pbc=self.pbc[k]))
+        atoms = Atoms(self.numbers[rows], self.positions[rows] + shift, cell=self.cell[k], pbc=self.pbc[k])
+        atoms.set_array("eir_region", self.region[rows])
+        return self.calculated(atoms)
 
     def values(self) -> np.ndarray:
         """Return the energies, (S,)."""

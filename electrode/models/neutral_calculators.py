@@ -2,6 +2,7 @@
 
     emt | chgnet | sevennet-0      of ASE, of the package chgnet, of the package sevenn; weights stay in their package
     mace:PATH                      a MACE model file, read by the package mace-torch
+    electrode:PATH                 a stored model of natural charge, or the name of a shipped one, at zero charge
     MODULE:FACTORY                 a function without arguments that returns an ASE calculator
 
 A packaged or MACE model runs on the processor; a factory may choose otherwise.
@@ -51,8 +52,15 @@ def _mace(path: str):
     return MACECalculator(model_paths=path, device="cpu", default_dtype="float64")
 
 
+def _electrode(path: str):
+    from electrode.models.zero_charge import ZeroCharge
+
+    return ZeroCharge(path)
+
+
 PACKAGES = {"emt": ("ase", _emt), "chgnet": ("chgnet", _chgnet), "sevennet-0": ("sevenn", _sevennet)}
-EXPECTED = f"{', '.join(PACKAGES)}, mace:PATH or MODULE:FACTORY"
+FILES = {"mace": _mace, "electrode": _electrode}
+EXPECTED = f"{', '.join(PACKAGES)}, {', '.join(f'{kind}:PATH' for kind in FILES)} or MODULE:FACTORY"
 
 
 def make_calculator(description: str):
@@ -71,7 +79,7 @@ def make_calculator(description: str):
     try:
         if not colon:
             return PACKAGES[kind][1]()
-        made = _mace(rest) if kind == "mace" else getattr(import_module(kind), rest)()
+        made = FILES[kind](rest) if kind in FILES else getattr(import_module(kind), rest)()
     except ModuleNotFoundError as error:
         wanted = distribution(description) or kind
         raise MissingPackage(f"neutral base {description!r} needs the package {wanted}, which is not installed ({error}); pip install {wanted}") from error
@@ -87,8 +95,8 @@ def distribution(description: str) -> str:
     kind = description.partition(":")[0]
     if kind in PACKAGES:
         return PACKAGES[kind][0]
-    if kind == "mace":
-        return "mace-torch"
+    if kind in FILES:
+        return "mace-torch" if kind == "mace" else ""
     return next(iter(packages_distributions().get(kind.partition(".")[0], [])), "")
 
 

@@ -27,11 +27,11 @@ import torch
 from torch import Tensor, nn
 
 from electrode.models.base import Model, held_charge
+from electrode.models.plates import outer_layer
 from electrode.physics.neighbours import batch_neighbours
 from electrode.physics.symmetry_functions import SymmetryFunctions
 from electrode.state import Control, Structure
 
-SHARPNESS = 4.0  # how strongly the outermost electrode atoms set the height of the outer layer [1/A]
 PARTS = ("energy", "dipole", "stiffness")  # the columns of `Response.coefficients`
 
 
@@ -101,17 +101,9 @@ class Response(Model):
         ValueError
             for a system without electrode atoms.
         """
-        metal, system = structure.electrode, structure.system
-        without = torch.bincount(system[metal], minlength=structure.n_systems) == 0
-        if without.any():
-            raise ValueError(f"Response: systems {torch.nonzero(without)[:, 0].tolist()} have no electrode atoms; mark them with positive tags or eir_region = 0")
-        z = (structure.positions * structure.normal[system]).sum(1)
-        of, inside = system[metal], z[metal]
-        highest = torch.full_like(structure.area, -torch.inf).scatter_reduce(0, of, inside.detach(), "amax")
-        weight = torch.exp(SHARPNESS * (inside - highest[of]))
-        sums = torch.zeros_like(structure.area)
-        layer = sums.index_add(0, of, weight * inside) / sums.index_add(0, of, weight)
-        above = torch.where(metal, 0.0, z - layer[system])
+        z = (structure.positions * structure.normal[structure.system]).sum(1)
+        layer = outer_layer(structure, z)[structure.system]
+        above = torch.where(structure.electrode, 0.0, z - layer)
         member = nn.functional.one_hot(self.channel(structure), len(self.element_energy)).to(z)
         return structure.total(above[:, None] * member)
 

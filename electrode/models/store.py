@@ -17,7 +17,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from electrode.models.base import Model, ModelCard
-from electrode.models.schemes import SCHEMES
+from electrode.models.schemes import SCHEMES, scheme_of
 
 FORMAT = 1
 
@@ -103,8 +103,8 @@ def save_model(model: Model, folder: str | Path, force: bool = False, *, single_
     """
     folder = Path(folder)
     _require_free(folder, force)
-    names = [name for name, scheme in SCHEMES.items() if scheme.load() is type(model)]
-    if not names:
+    scheme = scheme_of(model)
+    if scheme is None:
         raise ValueError(f"save_model: expected a model of one of the schemes {', '.join(SCHEMES)}; got {type(model).__name__}")
     weights = {k: v.detach().contiguous().clone() for k, v in model.state_dict().items()}
     broken = [k for k, v in weights.items() if v.is_floating_point() and not torch.isfinite(v).all()]
@@ -112,7 +112,7 @@ def save_model(model: Model, folder: str | Path, force: bool = False, *, single_
         raise ValueError(f"save_model: {', '.join(broken)} hold NaN or infinity; train the model again")
     if single_precision:
         weights = {k: v.float() if v.is_floating_point() else v for k, v in weights.items()}
-    head = {"format": FORMAT, "scheme": names[0], "config": asdict(model.config), "card": asdict(model.card)}
+    head = {"format": FORMAT, "scheme": scheme, "config": asdict(model.config), "card": asdict(model.card)}
     folder.parent.mkdir(parents=True, exist_ok=True)
     draft = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
     try:
@@ -170,7 +170,7 @@ def _restore(hint, value):
     inner = next((h for h in (hint, *get_args(hint)) if is_dataclass(h)), None)
     if isinstance(value, dict) and inner is not None:
         return from_plain(inner, value)
-    if isinstance(value, list):
+    if isinstance(value, (list, tuple)):
         inner = next((h for h in get_args(hint) if is_dataclass(h)), None)
         return tuple(from_plain(inner, v) if inner and isinstance(v, dict) else _restore(None, v) for v in value)
     return value

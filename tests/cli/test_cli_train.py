@@ -135,3 +135,19 @@ def test_a_committee_is_evaluated_with_its_coverage(call, tmp_path):
     for name in ("energy", "force", "charge"):
         assert 0.0 <= found[f"{name}_coverage_50"] <= found[f"{name}_coverage_90"] <= 1.0
     assert call("info", "T")[1].count("calibration") == 1
+
+
+def test_a_training_starts_from_a_model(call, tmp_path):
+    train_small(call, tmp_path)
+    words = ("train", "@data.xyz", "--output", "T2", "--scheme")
+    (tmp_path / "e.yaml").write_text("train: {epochs: 1, learning_rate: 1.0e-9, validate_every: 1, weight_decay: 0}\n")
+    code, out, err = call(*words, "dual", "--start", "T", "--config", "e.yaml", "--split", "T/split.json")
+    assert code == 0, err
+    before, after = (json.loads((tmp_path / name / "errors.json").read_text())["test"]["force_rmse_meV_per_A"] for name in ("T", "T2"))
+    assert after == pytest.approx(before, rel=1e-4)
+    code, _, err = call(*words, "taylor", "--start", "T", "--force")
+    assert code == 2 and "expected a model of the scheme 'taylor', got T of 'dual'; give --scheme dual" in err
+    code, _, err = call(*words, "dual", "--start", "T", "--config", "c.yaml", "--force")
+    assert code == 2 and "brings its own choices of the model, got others: hidden" in err
+    code, _, err = call(*words, "dual", "--start", "T", "--members", "2", "--force")
+    assert code == 2 and "leave --members and --caution out" in err

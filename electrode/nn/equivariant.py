@@ -1,0 +1,78 @@
+"""Equivariant message passing: every atom has numbers and vectors, and both travel.
+
+    D_i  = sum_j f(r_ij) (1, r_ij/|r_ij|) h_j,     V_i = sum_j f(r_ij) v_j
+    v_i <- v_i + W_1 D_i^vector + W_2 V_i,         d_i = (U v_i) . (W v_i)
+    h_i <- h_i + a(h_i, W_0 D_i^number, d_i),      v_i <- v_i + b(h_i, W_0 D_i^number, d_i) U v_i
+
+A rotation or an inversion of the atoms turns the vectors with them and leaves the numbers alone.  Departs from the publication in
+that filters are linear in the radial functions and mix the channels (see `nn.invariant`), and in that products stand in the place of
+the vectors' lengths, whose derivative breaks off at zero.
+
+Schuett, Unke and Gastegger, Int. Conf. Mach. Learn. (2021), https://doi.org/10.48550/arXiv.2102.03150.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from electrode.nn.dense import linear, perceptron
+from electrode.nn.graph import Graph
+from electrode.nn.radial import RadialBasis
+
+
+class EquivariantLayer(nn.Module):
+    """One passing of messages.
+
+    Parameters
+    ----------
+    channels : C, numbers and vectors of an atom;  n_functions : B, radial functions
+    first, last : no vectors come in, or are asked for
+    draw : source of the initial weights
+    """
+
+    def __init__(self, channels: int, n_functions: int, first: bool, last: bool, draw: torch.Generator):
+        super().__init__()
+        self.number = linear(n_functions * channels, channels, draw, bias=False)
+        self.vector = linear(n_functions * channels, channels, draw, bias=False)
+        self.carried = None if first else linear(n_functions * channels, channels, draw, bias=False)
+        self.mix = linear(channels, 2 * channels, draw, bias=False)
+        self.update = perceptron((3 * channels, channels, channels if last else 2 * channels), draw)
+
+    def forward(self, h: Tensor, v: Tensor | None, around: Tensor, graph: Graph) -> tuple[Tensor, Tensor]:
+        """Return the new numbers (N, C) and vectors (N, 3, C), from h (N, C), v (N, 3, C) or None, and `RadialBasis.around`."""
+        n, c = h.shape
+        density = torch.bmm(around, graph.neighbours_of(h)).reshape(n, 4, -1)
+        moved = self.vector(density[:, 1:])
+        if self.carried is not None:
+            spread = torch.bmm(around[:, : around.shape[1] // 4], graph.neighbours_of(v.reshape(n, -1)))
+            moved = moved + v + self.carried(spread.reshape(n, -1, 3, c).transpose(1, 2).reshape(n, 3, -1))
+        a, b = self.mix(moved).chunk(2, dim=2)
+        update = self.update(torch.cat([h, self.number(density[:, 0]), (a * b).sum(1)], dim=1))
+        gate = update[:, None, c:]
+        return h + update[:, :c], moved + gate * a if gate.shape[2] else moved
+
+
+class Equivariant(nn.Module):
+    """Invariant features of atoms by way of vectors; parameters as those of `nn.invariant.Invariant`."""
+
+    def __init__(self, n_elements: int, channels: int, layers: int, n_functions: int, cutoff: float, draw: torch.Generator):
+        super().__init__()
+        self.embedding = nn.Parameter(torch.randn(n_elements, channels, generator=draw, dtype=torch.float64))
+        self.basis = RadialBasis(n_functions, cutoff)
+        self.interaction = nn.ModuleList(EquivariantLayer(channels, n_functions, k == 0, k == layers - 1, draw) for k in range(layers))
+
+    def forward(self, channel: Tensor, graph: Graph, start: Tensor | None = None, modulations=(), visit=None) -> Tensor:
+        """Return the numbers (N, C); for parameters see `Invariant.forward`, modulations and visits touch no vector."""
+        return self.both(channel, graph, start, modulations, visit)[0]
+
+    def both(self, channel: Tensor, graph: Graph, start: Tensor | None = None, modulations=(), visit=None) -> tuple[Tensor, Tensor]:
+        """Return the numbers (N, C) and the vectors (N, 3, C)."""
+        h, v = self.embedding[channel] if start is None else self.embedding[channel] + start, None
+        around = self.basis.around(graph)
+        for k, layer in enumerate(self.interaction):
+            h, v = layer(h if visit is None else visit(h), v, around, graph)
+            if modulations:
+                a, b = modulations[k]
+                h = torch.addcmul(h + b, h, a)
+        return h if visit is None else visit(h), v
