@@ -11,9 +11,10 @@ from ase.calculators.singlepoint import SinglePointCalculator
 from electrode.data.checks import WORDS
 from electrode.models.committee import Committee
 from electrode.models.domain import check_domain, check_elements
+from electrode.models.fields import refuse_branch
 from electrode.models.store import load_model
 from electrode.references import Absolute, reference as potential_reference
-from electrode.state import Control, Structure
+from electrode.state import GAP_KEY, Control, Structure
 from electrode.thermo import evaluate
 
 _HOLDS = ("potential", "charge", "excess_electrons")
@@ -119,7 +120,7 @@ class ElectrodeCalculator(Calculator):
             before = None if self.atoms is None else self.atoms.arrays.get(name)
             if self.atoms is not None and not np.array_equal(atoms.arrays.get(name), before):
                 changes.append(name)
-        return changes
+        return changes + ([GAP_KEY] if self.atoms is not None and atoms.info.get(GAP_KEY) != self.atoms.info.get(GAP_KEY) else [])
 
     def get_property(self, name, atoms=None, allow_calculation=True):
         """Return a result; a control in `atoms.info` that disagrees with the calculator's raises first."""
@@ -133,12 +134,12 @@ class ElectrodeCalculator(Calculator):
         self._check_info(self.atoms)
         structure = Structure.from_atoms(self.atoms)
         check_elements(self.model, structure)
-        guess = self._warm if "numbers" not in system_changes else None
-        out = evaluate(self.model, structure, self._control, guess=guess)
+        left_out = refuse_branch(self.model, structure, self._control.field, properties)
+        out = evaluate(self.model, structure, self._control, guess=self._warm if "numbers" not in system_changes else None)
         if "forces_std" in properties:
             natural = Control(**{self.model.natural: out[self.model.natural]}, field=self._control.field)
             out["forces_std"] = self.model.forces_std(structure, natural)
-        results = as_results(out, self._control, self.reference)[0]
+        results = {k: v for k, v in as_results(out, self._control, self.reference)[0].items() if k not in left_out}
         self._warned = check_domain(self.model, structure, out, strict=self.parameters["strict"], warned=self._warned)
         self._warm, self.results = out[self.model.natural], results
 
@@ -225,6 +226,8 @@ def _one_result(arrays, k, rows, held, scale) -> dict:
     scalar = {n: float(arrays[n][k]) for n in ("canonical_energy", "grand_energy", "charge", "excess_electrons", "potential", "capacitance")}
     results = {"energy": float(arrays[held][k]), "free_energy": float(arrays[held][k]), "forces": arrays["forces"][rows], **scalar}
     results["electrode_potential"] = scale.from_absolute(scalar["potential"])
+    if "potential_slope" in arrays:
+        results["potential_slope"] = float(arrays["potential_slope"][k])
     if "atomic_charges" in arrays:
         results["charges"] = arrays["atomic_charges"][rows]
     if "dipole" in arrays:

@@ -15,6 +15,8 @@ from torch import Tensor
 
 from electrode.metals import ELECTRODE_ELEMENTS
 
+GAP_KEY = "eir_countercharge_gap"  # of atoms.info [A]
+
 
 @dataclass(frozen=True)
 class Structure:
@@ -28,6 +30,8 @@ class Structure:
     pbc : (S, 3) bool
     system : (N,) int64, the system of each atom, ascending
     electrode : (N,) bool, atoms that belong to the electrode
+    countercharge_gap : (S,) [A], distance of the counter-charge from the top metal layer where it stands at a fixed place, NaN where
+        not known; None where no system says
 
     Raises
     ------
@@ -41,6 +45,7 @@ class Structure:
     pbc: Tensor
     system: Tensor
     electrode: Tensor
+    countercharge_gap: Tensor | None = None
 
     def __post_init__(self):
         n, s = len(self.numbers), len(self.cell)
@@ -52,6 +57,9 @@ class Structure:
             if not torch.isfinite(getattr(self, name)).all():
                 raise ValueError(f"Structure.{name} holds NaN or infinity; check the structure that was read")
         _check_cells(self.cell.detach(), self.pbc)
+        gap = self.countercharge_gap
+        if gap is not None and (tuple(gap.shape) != (s,) or (gap <= 0).any() or torch.isinf(gap).any()):
+            raise ValueError(f"Structure.countercharge_gap: expected {s} positive distances [A], one for each system, NaN where not known; got {gap.tolist()}")
 
     @property
     def n_systems(self) -> int:
@@ -92,11 +100,15 @@ class Structure:
         """Return the batch `times` over, for instance one copy for each potential of a sweep."""
         shift = torch.arange(times).repeat_interleave(len(self.system)) * self.n_systems
         tile = {k: torch.cat([getattr(self, k)] * times) for k in ("numbers", "positions", "cell", "pbc", "electrode")}
-        return Structure(**tile, system=self.system.repeat(times) + shift)
+        gap = self.countercharge_gap
+        return Structure(**tile, system=self.system.repeat(times) + shift, countercharge_gap=gap if gap is None else gap.repeat(times))
 
     @classmethod
     def from_atoms(cls, atoms, dtype=torch.float64) -> Structure:
-        """Build a batch from one ASE Atoms object or a sequence of them; see `electrode_atoms` for the electrode."""
+        """Build a batch from one ASE Atoms object or a sequence of them; see `electrode_atoms` for the electrode.
+
+        The distance of the counter-charge is `atoms.info["eir_countercharge_gap"]` [A].
+        """
         images = list(atoms) if isinstance(atoms, Sequence) else [atoms]
         if not images or not all(len(a) for a in images):
             raise ValueError("Structure.from_atoms: expected at least one system with at least one atom")
@@ -108,6 +120,7 @@ class Structure:
             pbc=torch.as_tensor(np.array([a.pbc for a in images])),
             system=torch.repeat_interleave(torch.arange(len(images)), torch.tensor([len(a) for a in images])),
             electrode=stack([electrode_atoms(a) for a in images]),
+            countercharge_gap=_gaps(images),
         )
 
 
@@ -177,6 +190,12 @@ def electrode_atoms(atoms) -> np.ndarray:
     if atoms.has("tags") and np.any(atoms.get_tags() > 0):
         return atoms.get_tags() > 0
     return np.isin(atoms.numbers, sorted(ELECTRODE_ELEMENTS))
+
+
+def _gaps(images) -> Tensor | None:
+    """Return the distance of each system's counter-charge, NaN where its `info` has none, or None where none has."""
+    found = [a.info.get(GAP_KEY) for a in images]
+    return None if all(gap is None for gap in found) else torch.tensor([np.nan if gap is None else float(gap) for gap in found], dtype=torch.float64)
 
 
 def _as_float(value, name: str) -> Tensor:

@@ -96,8 +96,10 @@ class ElectrifiedFrame:
 
     @property
     def atoms(self) -> Atoms:
-        """A copy of the geometry as ASE Atoms with its regions, without calculator and without labels."""
+        """A copy of the geometry as ASE Atoms with its regions and the distance of its counter-charge, without calculator and without labels."""
         atoms = self.geometry.copy()
+        if self.countercharge_gap is not None:
+            atoms.info[KEY_OF["countercharge_gap"]] = self.countercharge_gap
         if self.region is not None:
             atoms.set_array("eir_region", np.array(self.region))
         return atoms

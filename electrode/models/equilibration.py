@@ -5,10 +5,12 @@
 
 A is the Coulomb matrix of Gaussian charges in the slab geometry (`physics.electrostatics`), B and f what the electrolyte
 with its counter-charge -Q changes (`physics.countercharge`), S a classical short-range energy, and U the double layer in
-series, whose capacitance C_d differs on the two sides of the neutral surface,
+series, whose capacitance C_d changes with the charge in K steps over the trained charges,
 
-    d2U/dQ2 = 1/C_dl + [1 + b t/sqrt(1 + t^2)]/C_d,    t = Q/(area sigma_0),    b = tanh(a_0 sum_i b_i/area)
+    d2U/dQ2 = 1/C_dl + [1 + (1/K) sum_k b_k t_k/sqrt(1 + t_k^2)]/C_d + (d - d_0)/(eps eps0 area),
+    t_k = (Q/area - sigma_k)/sigma_0,    b_k = tanh(a_0 sum_i b_ki/area)
 
+with d the distance of the counter-charge, d_0 the shortest that was trained and eps what lies between.
 dE/dQ = Phi, the Legendre pair, 1/C > 0 at every structure and a parabola at large charge of either sign hold by construction.  With `fragments` charge flows along bonds alone (`physics.equilibration`),
 
     min over p of the same energy + sum_bonds p^2/(2 g),    q = q_ref + Q u + sum_bonds p (e_i - e_j)
@@ -19,79 +21,48 @@ Ours; the energy is that of Ko et al. 2021, https://doi.org/10.1038/s41467-020-2
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import math
 
 import torch
 from torch import Tensor, nn
 
 from electrode.models.base import Model, held_charge
-from electrode.nn.kernel_heads import KernelHeads
-from electrode.physics.elements import ELECTRONEGATIVITY, HARDNESS, SYMBOLS, check_elements
+from electrode.models.equilibration_config import EquilibrationConfig
+from electrode.models.gap import excess_gap
+from electrode.nn.kernel_heads import KernelHeads, Part
+from electrode.physics.elements import ELECTRONEGATIVITY, HARDNESS, SYMBOLS
+from electrode.physics.joined_functions import bind_sets
 from electrode.physics.neighbours import batch_neighbours
 from electrode.physics.pair import Bonds, ShortRange, ShortRangeKernel
-from electrode.physics.screened_coulomb import ScreenedCoulomb
-from electrode.physics.symmetry_functions import SymmetryFunctions
 from electrode.state import Control, Structure
-from electrode.units import capacitance_per_cell
+from electrode.units import EPSILON_0, capacitance_per_cell
 
-HEADS = ("energy", "electronegativity", "log_hardness", "asymmetry")
-SURFACE_CHARGE = 0.01  # sigma_0 [e/A^2]
+BULK_WATER = 78.36  # eps to begin with, of the implicit water that counter-charges stand in
 SURFACE_ATOM_AREA = 7.0  # a_0 [A^2]
 _STIFF = 100.0  # [V/e]
-
-
-@dataclass(frozen=True)
-class EquilibrationConfig:
-    """Choices of the scheme.
-
-    Parameters
-    ----------
-    symmetry_functions : the descriptor;  coulomb : the electrostatics
-    landmarks : environments kept for each element;  length : of the kernels, see `nn.kernel_heads`
-    amplitudes : prior standard deviations of the heads: energy [eV], electronegativity [V], logarithm of the hardness, b_i
-    fragments : let charge flow along bonds alone
-    formal_charges : (atomic number, charge [e]) of atoms that are ions when apart from the electrode
-    """
-
-    symmetry_functions: SymmetryFunctions
-    coulomb: ScreenedCoulomb = field(default_factory=ScreenedCoulomb)
-    landmarks: int = 300
-    length: float = 3.0
-    amplitudes: tuple[float, float, float, float] = (3.0, 1.0, 0.5, 0.5)
-    fragments: bool = False
-    formal_charges: tuple[tuple[int, float], ...] = ()
-    seed: int = 0
-
-    def __post_init__(self):
-        if len(self.amplitudes) != len(HEADS) or not all(a > 0 for a in self.amplitudes):
-            raise ValueError(f"EquilibrationConfig.amplitudes: expected {len(HEADS)} positive numbers, for {', '.join(HEADS)}; got {self.amplitudes}")
-        if self.fragments != self.coulomb.bonds:
-            raise ValueError("EquilibrationConfig: fragments needs coulomb.bonds, and only then; set both")
-        check_elements(self.symmetry_functions.elements)
-
-    @classmethod
-    def for_elements(cls, elements: tuple[int, ...]) -> EquilibrationConfig:
-        """Return the default choices for atoms of these atomic numbers."""
-        return cls(SymmetryFunctions(tuple(sorted(elements))))
 
 
 class Equilibration(Model):
     """The charge-equilibrated network; "atomic_charges" (N,) add up to Q."""
 
     natural = "charge"
-    offset_spreads = (1e3, 3.0, 0.3, 0.5)  # prior standard deviations of the heads' constants
+    several_gaps = True
     scalar_spread = 0.5
 
     def __init__(self, config: EquilibrationConfig):
         super().__init__()
         self.config = config
+        self.offset_spreads = (1e3, 3.0, 0.3, *(0.5,) * (len(config.amplitudes) - 3))  # prior standard deviations of the heads' constants
         functions = config.symmetry_functions
-        self.heads = KernelHeads(len(functions.elements), functions.n_features, len(HEADS), config.landmarks, config.length)
+        parts = (Part(functions.n_features, config.length, config.first_weight), *(Part(f.n_features, config.other_length) for f in config.others))
+        size = len(functions.elements), sum(p.n_features for p in parts)
+        self.heads = KernelHeads(*size, len(config.amplitudes), config.landmarks, config.length, parts)
         elements = torch.tensor(functions.elements)
         known = lambda table: torch.as_tensor(table, dtype=torch.float64)[elements]
         with torch.no_grad():
             self.heads.offsets[:, 1], self.heads.offsets[:, 2] = known(ELECTRONEGATIVITY), known(HARDNESS).log()
-        self.log_series = nn.Parameter(torch.ones(1, dtype=torch.float64))  # ln(C_dl/C_d)
+        first = (1.0, math.log(BULK_WATER))[: 1 + config.several_gaps]
+        self.log_series = nn.Parameter(torch.tensor(first, dtype=torch.float64))  # ln(C_dl/C_d), and ln eps where the gap matters
         formal = torch.zeros(len(SYMBOLS), dtype=torch.float64)
         for z, charge in config.formal_charges:
             formal[z] = charge
@@ -102,10 +73,11 @@ class Equilibration(Model):
         array = lambda tensor: tensor.detach().cpu().numpy()
         numbers, positions, system = array(structure.numbers), array(structure.positions.double()), array(structure.system)
         cell, pbc, functions = array(structure.cell.double()), array(structure.pbc), self.config.symmetry_functions
-        pairs = batch_neighbours(positions, cell, pbc, array(structure.counts), functions.cutoff)
+        neighbours = lambda cutoff: batch_neighbours(positions, cell, pbc, array(structure.counts), cutoff)
+        described, pairs = bind_sets((functions, *self.config.others), numbers, positions, neighbours)
         short = ShortRange(numbers, Bonds.of(positions, pairs), functions.cutoff)
         return {
-            "symmetry": functions.bind(numbers, positions, pairs),
+            "symmetry": described,
             "coulomb": self.config.coulomb.bind(numbers, positions, cell, pbc, system, array(structure.electrode)),
             "short_range": ShortRangeKernel(short, system),
         }
@@ -119,7 +91,7 @@ class Equilibration(Model):
         return torch.from_numpy(self.config.symmetry_functions.channels(structure.numbers.numpy()))
 
     def scalars(self) -> nn.Parameter:
-        """Return the parameters that no atom owns, (1,)."""
+        """Return the parameters that no atom owns, (1,) or (2,)."""
         return self.log_series
 
     def forward(self, structure: Structure, control: Control, description: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -143,8 +115,16 @@ class Equilibration(Model):
             energy, charges = energy.index_put((which,), e), charges.index_put((atoms,), q.reshape(-1))
         return {"natural_energy": energy + description["short_range"], "atomic_charges": charges}
 
-    def fixed(self, structure: Structure, which: Tensor, atoms: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Return what the energy of systems `which` of one size needs beside the description: 1/C_dl, area (s,), formal charges and shares u (s, n)."""
+    def fixed(self, structure: Structure, which: Tensor, atoms: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+        """Return what the energy of systems `which` of one size needs beside the description.
+
+        These are 1/C_dl (s,), area (s,), formal charges and shares u (s, n), and (d - d_0)/(eps0 area) (s,).
+
+        Raises
+        ------
+        ValueError
+            where the counter-charge of a system stands at none of the trained distances, or it is not known at which.
+        """
         shape = (len(which), -1)
         metal = structure.electrode[atoms].reshape(shape)
         holders = torch.where(metal.any(1, keepdim=True), metal, torch.ones_like(metal)).double()
@@ -153,16 +133,16 @@ class Equilibration(Model):
         slab = structure.pbc[which, 0]
         area = torch.where(slab, structure.area[which].double(), 1.0)
         series = slab / capacitance_per_cell(self.config.coulomb.double_layer_capacitance, area)
-        return series, area, formal - formal.sum(1, keepdim=True) * share, share
+        return series, area, formal - formal.sum(1, keepdim=True) * share, share, slab * excess_gap(structure, which, self.config.gaps) / (EPSILON_0 * area)
 
-    def energy(self, outputs, scalars, flat, charge, series, area, formal, share) -> tuple[Tensor, Tensor]:
+    def energy(self, outputs, scalars, flat, charge, series, area, formal, share, beyond) -> tuple[Tensor, Tensor]:
         """Return the energy (...,) [eV] and the charges (..., n) [e] of systems of n atoms; every argument may carry batch dimensions.
 
         Parameters
         ----------
-        outputs : (..., n, 4) of the heads;  scalars : (1,), ln(C_dl/C_d)
+        outputs : (..., n, 3 + K) of the heads;  scalars : (1,) or (2,), ln(C_dl/C_d) and ln eps
         flat : (..., n^2 + n or 2 n^2 + n), see `physics.screened_coulomb`;  charge : (...,) [e]
-        series, area, formal, share : see `fixed`
+        series, area, formal, share, beyond : see `fixed`
         """
         n, chi = outputs.shape[-2], outputs[..., 1]
         matrix = flat[..., : n * n].unflatten(-1, (n, n)) + torch.diag_embed(outputs[..., 2].exp())
@@ -177,8 +157,11 @@ class Equilibration(Model):
         else:
             q, bonds = _equilibrated(matrix, drive, charge), 0.0
         inner = (drive * q).sum(-1) + 0.5 * (q * (matrix @ q[..., None])[..., 0]).sum(-1) + bonds
-        asymmetry = torch.tanh(SURFACE_ATOM_AREA * outputs[..., 3].sum(-1) / area)
-        return outputs[..., 0].sum(-1) + inner + series * (0.5 * charge**2 + scalars[0].exp() * _capacitor(charge, area, asymmetry)), q
+        bends = torch.tanh(SURFACE_ATOM_AREA * outputs[..., 3:].sum(-2) / area[..., None])
+        layer = series * (0.5 * charge**2 + scalars[0].exp() * _capacitor(charge, area, bends, *self.config.steps))
+        if self.config.several_gaps:
+            layer = layer + 0.5 * charge**2 * beyond * torch.exp(-scalars[1])
+        return outputs[..., 0].sum(-1) + inner + layer, q
 
 
 def _equilibrated(matrix: Tensor, drive: Tensor, charge: Tensor) -> Tensor:
@@ -192,11 +175,18 @@ def _equilibrated(matrix: Tensor, drive: Tensor, charge: Tensor) -> Tensor:
     return level[..., None] * both[..., 1] - both[..., 0]
 
 
-def _capacitor(charge: Tensor, area: Tensor, asymmetry: Tensor) -> Tensor:
-    """Return C_d U(Q) [e^2]: twice integrated, t/sqrt(1 + t^2) is [t sqrt(1 + t^2) + arsinh t]/2 - t."""
-    full = area * SURFACE_CHARGE
-    t = charge / full
-    return 0.5 * charge**2 + asymmetry * full**2 * (0.5 * (t * torch.sqrt(1.0 + t * t) + torch.asinh(t)) - t)
+def _capacitor(charge: Tensor, area: Tensor, bends: Tensor, centres: tuple[float, ...], width: float) -> Tensor:
+    """Return C_d U(Q) [e^2], zero with its slope in the middle of the steps, for bends b_k (..., K).
+
+    Twice integrated, t/sqrt(1 + t^2) is [t sqrt(1 + t^2) + arsinh t]/2, less its tangent in the middle.
+    """
+    twice = lambda t: 0.5 * (t * torch.sqrt(1.0 + t * t) + torch.asinh(t))
+    places = torch.tensor(centres, dtype=charge.dtype)
+    middle = places.mean()
+    start = (middle - places) / width
+    t = ((charge / area)[..., None] - places) / width
+    steps = twice(t) - twice(start) - torch.sqrt(1.0 + start * start) * (t - start)
+    return 0.5 * (charge - middle * area) ** 2 + (area * width) ** 2 * (bends * steps).mean(-1)
 
 
 def _flat_places(counts: Tensor, bonds: bool) -> list[Tensor]:

@@ -19,7 +19,9 @@ import torch
 from torch import Tensor
 
 from electrode.models.base import Model, held_charge
-from electrode.nn.kernel_heads import KernelHeads
+from electrode.models.equilibration_config import separate_functions
+from electrode.nn.kernel_heads import KernelHeads, Part
+from electrode.physics.joined_functions import bind_sets
 from electrode.physics.neighbours import batch_neighbours
 from electrode.physics.pair import Bonds, ShortRange, ShortRangeKernel
 from electrode.physics.symmetry_functions import SymmetryFunctions
@@ -38,6 +40,7 @@ class TaylorConfig:
     symmetry_functions : the descriptor
     order : highest power of the charge
     landmarks : environments kept for each element;  length : of the kernels, see `nn.kernel_heads`
+    others : further functions, each set a part of the kernel of its own, of `other_length` and the weight 1 beside `first_weight`
     energy_amplitude, potential_amplitude : prior standard deviations of a_0 [eV] and of a_1 [V e], the higher ones follow
     """
 
@@ -48,6 +51,9 @@ class TaylorConfig:
     energy_amplitude: float = 3.0
     potential_amplitude: float = 15.0
     seed: int = 0
+    others: tuple[SymmetryFunctions, ...] = ()
+    other_length: float = 6.0
+    first_weight: float = 0.1
 
     def __post_init__(self):
         if self.order < 2 or not (self.energy_amplitude > 0 and self.potential_amplitude > 0):
@@ -61,7 +67,8 @@ class TaylorConfig:
     @classmethod
     def for_elements(cls, elements: tuple[int, ...]) -> TaylorConfig:
         """Return the default choices for atoms of these atomic numbers."""
-        return cls(SymmetryFunctions(tuple(sorted(elements))))
+        elements = tuple(sorted(elements))
+        return cls(SymmetryFunctions(elements), length=2.0, others=separate_functions(elements))
 
 
 class Taylor(Model):
@@ -74,7 +81,8 @@ class Taylor(Model):
         super().__init__()
         self.config = config
         functions = config.symmetry_functions
-        self.heads = KernelHeads(len(functions.elements), functions.n_features, config.order + 1, config.landmarks, config.length)
+        parts = (Part(functions.n_features, config.length, config.first_weight), *(Part(f.n_features, config.other_length) for f in config.others))
+        self.heads = KernelHeads(len(functions.elements), sum(p.n_features for p in parts), config.order + 1, config.landmarks, config.length, parts)
         with torch.no_grad():
             self.heads.offsets[:, 2] = 1.0
         self.offset_spreads = (1e3, *(10.0 * a for a in config.amplitudes[1:]))
@@ -83,9 +91,10 @@ class Taylor(Model):
         """Return the symmetry functions (N, F) and the short-range energy (S,)."""
         array = lambda tensor: tensor.detach().cpu().numpy()
         numbers, positions, functions = array(structure.numbers), array(structure.positions.double()), self.config.symmetry_functions
-        pairs = batch_neighbours(positions, array(structure.cell.double()), array(structure.pbc), array(structure.counts), functions.cutoff)
+        space = array(structure.cell.double()), array(structure.pbc), array(structure.counts)
+        described, pairs = bind_sets((functions, *self.config.others), numbers, positions, lambda cutoff: batch_neighbours(positions, *space, cutoff))
         short = ShortRange(numbers, Bonds.of(positions, pairs), functions.cutoff)
-        return {"symmetry": functions.bind(numbers, positions, pairs), "short_range": ShortRangeKernel(short, array(structure.system))}
+        return {"symmetry": described, "short_range": ShortRangeKernel(short, array(structure.system))}
 
     def adapt(self, data) -> None:
         """Choose the landmarks from the training data (`train.blocks.Block`) and fit the elements' energies to it."""

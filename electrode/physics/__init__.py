@@ -53,6 +53,7 @@ _MODULES = {
     "mesh": ("Mesh", "choose", "slab_cell"),
     "mesh_operator": ("MeshOperator",),
     "moving_charges": ("MovingCharges",),
+    "power_spectrum": ("PowerSpectrum",),
     "slab_countercharge": ("GaussianSheet", "JelliumSlab", "NoCountercharge", "Sheet"),
     "slater": ("Slater",),
     "symmetry_functions": ("SymmetryFunctions",),

@@ -19,7 +19,7 @@ from math import comb
 
 import numpy as np
 
-from electrode.physics import _moments, _moments_tangent
+from electrode.physics import _moments, _moments_jacobian, _moments_tangent
 from electrode.physics.neighbours import NeighbourList
 
 
@@ -124,6 +124,10 @@ class SymmetryKernel:
     def push(self, displacement: np.ndarray) -> np.ndarray:
         """Return the change of the functions along a displacement (N, 3), (N, F)."""
         return _moments_tangent.push(*self._arguments, displacement)
+
+    def jacobian(self, n: int) -> np.ndarray:
+        """Return the derivatives of each atom's functions in the positions of its own system of n atoms, (N, F, 3n)."""
+        return _moments_jacobian.jacobian(*self._arguments, n)
 
     def pull_along(self, cotangent: np.ndarray, displacement: np.ndarray) -> np.ndarray:
         """Return the derivative of `pull(cotangent)` along the displacement, (N, 3)."""

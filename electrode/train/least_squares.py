@@ -12,8 +12,9 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import chain
 
 import numpy as np
 import torch
@@ -22,13 +23,16 @@ from scipy.linalg.blas import dsyrk
 
 from electrode.models.base import Model
 from electrode.train.blocks import Block
-from electrode.train.linear_rows import Geometry, Weights, derivatives, geometries, jacobians, outputs, residuals
+from electrode.train.geometries import Geometry, Passing, geometries
+from electrode.train.linear_rows import Weights, derivatives, jacobians, outputs, residuals
 from electrode.train.loss import Term
 
 STEPS = 30  # at most
 TOLERANCE = 1e-4  # relative fall of the loss that ends the training
+QUANTITIES = ("energy", "forces", "conjugate", "force_slope")
+MAIN = 1e-6  # directions of a kernel with smaller eigenvalues, relative to the largest, are left to the energy
 _DAMPING = (1e-2, 1e-10, 1e4)  # first, least, most, relative to the diagonal
-_CHUNK = 4000  # rows added at a time
+_CHUNK = 1000  # rows added at a time
 
 
 @dataclass(frozen=True)
@@ -43,67 +47,90 @@ class Problem:
     factors : quantity -> sqrt(weight)/scale
     start, spread : (P,) prior mean and standard deviation of the packed weights
     shape : weights of the right shapes
+    free : (P,) bool, the weights that are fitted; the others stay
     """
 
     model: Model
-    data: list[Geometry]
+    data: list[Geometry] | list[Passing]
     sizes: list[int]
     factors: dict[str, float]
     start: np.ndarray
     spread: np.ndarray
     shape: Weights
+    free: np.ndarray
+
+    def narrowed(self, width: float) -> Problem:
+        """Return the problem with `width` times the prior's width of the kernels' weights."""
+        spread = self.spread.copy()
+        spread[: self.shape.coefficients.size] *= width
+        return replace(self, spread=spread)
 
     def cost(self, theta: np.ndarray) -> float:
         """Return the sum that is minimised."""
         total = float((((theta - self.start) / self.spread) ** 2).sum())
-        for geometry in self.data:
-            found = self.found(geometry, theta)
+        for geometry, found in self.found(theta):
             for name, factor in self.factors.items():
                 e = _weighted(found[name], geometry) * factor
                 total += float(np.nansum(e**2))
         return total
 
-    def found(self, geometry: Geometry, theta: np.ndarray) -> dict[str, np.ndarray]:
-        """Return the residuals of a geometry."""
+    def found(self, theta: np.ndarray) -> Iterator[tuple[Geometry | Passing, dict[str, np.ndarray]]]:
+        """Yield every geometry with its residuals; the model is left with the weights where slopes are not kept."""
+        if self.data and isinstance(self.data[0], Passing):
+            take_weights(self.model, self, theta)
+        for geometry in self.data:
+            yield geometry, self._slopes(geometry, geometry.found() if isinstance(geometry, Passing) else self._residuals(geometry, theta))
+
+    def _residuals(self, geometry: Geometry, theta: np.ndarray) -> dict[str, np.ndarray]:
         weights = self.shape.unpack(theta)
         value, slope = outputs(geometry, weights, self.sizes)
         return residuals(geometry, slope, *derivatives(self.model, geometry, value, weights.scalars, second=False))
 
     def errors(self, theta: np.ndarray) -> dict[str, float]:
         """Return the root mean square residual of each quantity that has labels."""
-        found = [self.found(g, theta) for g in self.data]
+        found = [f for _, f in self.found(theta)]
         flat = {name: np.concatenate([f[name].ravel() for f in found]) for name in self.factors}
         return {name: float(np.sqrt(np.nanmean(x**2))) for name, x in flat.items() if np.isfinite(x).any()}
 
     def normal(self, theta: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return J^T J (upper triangle) and J^T r, the prior included."""
-        p = len(theta)
-        matrix, right = np.zeros((p, p), order="F"), (self.start - theta) / self.spread**2
-        rows, held = [], 0
-        for geometry in self.data:
-            rows.append(self._rows(geometry, theta))
-            held += len(rows[-1])
-            if held > _CHUNK or geometry is self.data[-1]:
-                stacked = np.concatenate(rows)
-                matrix = dsyrk(1.0, stacked[:, :-1].T, 1.0, matrix, overwrite_c=1)
-                right += stacked[:, :-1].T @ stacked[:, -1]
-                rows, held = [], 0
-        matrix[np.diag_indices(p)] += 1.0 / self.spread**2
+        """Return J^T J (upper triangle) and J^T r of the free weights, the prior included."""
+        p, spread = int(self.free.sum()), self.spread[self.free]
+        matrix, right = np.zeros((p, p), order="F"), (self.start - theta)[self.free] / spread**2
+        for rows, residual in _stacked(self._rows(geometry.built(), theta) for geometry in self.data):
+            matrix = dsyrk(1.0, rows.T, 1.0, matrix, overwrite_c=1)
+            right += rows.T @ residual
+        matrix[np.diag_indices(p)] += 1.0 / spread**2
         return matrix, right
 
+    def _slopes(self, geometry: Geometry, found: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Return the quantities with "force_slope" where the loss has it: the forces' slope in charge, taken as that of the labels is."""
+        if "force_slope" not in self.factors:
+            return found
+        return {**found, "force_slope": np.tensordot(geometry.between, found["forces"], 1)}
+
     def _rows(self, geometry: Geometry, theta: np.ndarray) -> np.ndarray:
-        """Return weighted rows [jacobian, residual] of a geometry's labels, (K, P + 1)."""
+        """Return weighted rows [jacobian of the free weights, residual] of a geometry's labels."""
         weights = self.shape.unpack(theta)
         value, slope = outputs(geometry, weights, self.sizes)
         e, g_v, g_d, h_vv, h_vd = derivatives(self.model, geometry, value, weights.scalars, second=True)
-        found, slopes = residuals(geometry, slope, e, g_v, g_d), jacobians(geometry, slope, g_v, h_vv, h_vd)
+        found, slopes = (self._slopes(geometry, x) for x in (residuals(geometry, slope, e, g_v, g_d), jacobians(geometry, slope, g_v, h_vv, h_vd)))
         parts = []
         for name, factor in self.factors.items():
-            both = np.concatenate([slopes[name], found[name][..., None]], axis=-1)
+            both = np.concatenate([slopes[name][..., self.free], found[name][..., None]], axis=-1)
             both = factor * np.sqrt(geometry.weight).reshape(-1, *[1] * (both.ndim - 1)) * both
             parts.append(both.reshape(-1, both.shape[-1]))
         rows = np.concatenate(parts)
         return rows[~np.isnan(rows[:, -1])]
+
+
+def _stacked(parts: Iterable[np.ndarray]) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Yield the rows [jacobian, residual] of geometries in stacks of about `_CHUNK`, jacobians and residuals apart."""
+    held: list[np.ndarray] = []
+    for part in chain(parts, [None]):
+        held += [] if part is None else [part]
+        if held and (part is None or sum(map(len, held)) > _CHUNK):
+            yield np.concatenate([x[:, :-1] for x in held]), np.concatenate([x[:, -1] for x in held])
+            held = []
 
 
 def problem(model: Model, data: Sequence[Block], frames: Sequence, terms: Sequence[Term], weight: Sequence[float]) -> Problem:
@@ -115,19 +142,28 @@ def problem(model: Model, data: Sequence[Block], frames: Sequence, terms: Sequen
         np.full(shape.scalars.shape, model.scalar_spread),
     ).pack()
     factors = {t.quantity: math.sqrt(t.weight) / t.scale for t in terms if t.weight}
-    unknown = sorted(set(factors) - {"energy", "forces", "conjugate"})
+    unknown = sorted(set(factors) - set(QUANTITIES))
     if unknown:
-        raise ValueError(f"a least-squares training has the terms energy, forces and conjugate, got {unknown}; leave those out")
-    return Problem(model, geometries(model, data, frames, weight, roots), sizes, factors, shape.pack(), spread, shape)
+        raise ValueError(f"a least-squares training has the terms {', '.join(QUANTITIES)}, got {unknown}; leave those out")
+    return Problem(model, geometries(model, data, frames, weight, roots), sizes, factors, shape.pack(), spread, shape, _free(roots, shape))
+
+
+def _free(roots: list[np.ndarray], shape: Weights) -> np.ndarray:
+    """Return which weights are worth a fit: for heads beside the first, the energy, which alone has large terms, the main directions of the kernel."""
+    kept = np.ones(shape.coefficients.shape, bool)
+    sizes = [1.0 / (root**2).sum(0) for root in roots]  # eigenvalues of the kernel matrices
+    kept[:, 1:] = np.concatenate([np.zeros(0, bool), *(x > MAIN * x.max(initial=0.0) for x in sizes)])[:, None]
+    return Weights(kept, np.ones(shape.offsets.shape, bool), np.ones(shape.scalars.shape, bool)).pack()
 
 
 def _basis(model: Model) -> tuple[list[np.ndarray], list[int], Weights]:
-    """Return the whitening of each element's kernel, its sizes, and weights of the right shapes with the model's constants."""
+    """Return the whitening of each element's kernel, its sizes, and the model's weights in that basis: zero but for the constants before a first training."""
     heads = model.heads
     roots = [heads.root(k).numpy() if int(heads.used[k]) else np.zeros((0, 0)) for k in range(len(heads.offsets))]
     sizes = [r.shape[1] for r in roots]
     constants = heads.offsets.detach().numpy().copy(), model.scalars().detach().numpy().copy()
-    return roots, sizes, Weights(np.zeros((sum(sizes), heads.weights.shape[2])), *constants)
+    coefficients = [heads.coefficients(k).numpy() for k in range(len(roots)) if sizes[k]]
+    return roots, sizes, Weights(np.concatenate([np.zeros((0, heads.weights.shape[2])), *coefficients]), *constants)
 
 
 def take_weights(model: Model, solved: Problem, theta: np.ndarray) -> None:
@@ -149,7 +185,8 @@ def minimise(solved: Problem, steps: int, seconds: float, report: Callable[[int,
     for step in range(1, steps + 1):
         matrix, right = solved.normal(theta)
         while True:
-            trial = theta + _damped(matrix, right, damping)
+            trial = theta.copy()
+            trial[solved.free] += _damped(matrix, right, damping)
             reached = solved.cost(trial)
             if reached < cost or damping >= _DAMPING[2]:
                 break
@@ -175,5 +212,5 @@ def _damped(matrix: np.ndarray, right: np.ndarray, damping: float) -> np.ndarray
         return np.zeros_like(right)  # no step: the caller damps more
 
 
-def _weighted(values: np.ndarray, geometry: Geometry) -> np.ndarray:
+def _weighted(values: np.ndarray, geometry: Geometry | Passing) -> np.ndarray:
     return values * np.sqrt(geometry.weight).reshape(-1, *[1] * (values.ndim - 1))

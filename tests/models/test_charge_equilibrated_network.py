@@ -1,5 +1,6 @@
 """The charge-equilibrated network, fitted to labels of the baseline, keeps every promise of a model."""
 
+import json
 from dataclasses import replace
 from functools import lru_cache
 
@@ -8,7 +9,8 @@ import pytest
 import torch
 from teacher import SMALL, frames, interface
 
-from electrode.models.equilibration import Equilibration, EquilibrationConfig
+from electrode.models.equilibration import Equilibration, EquilibrationConfig, _capacitor
+from electrode.models.store import load_model, save_model
 from electrode.physics.screened_coulomb import ScreenedCoulomb
 from electrode.physics.symmetry_functions import SymmetryFunctions
 from electrode.state import Control, Structure
@@ -25,9 +27,18 @@ def config(**changes):
     return replace(EquilibrationConfig(functions, landmarks=20), **changes)
 
 
+STEPPED = {
+    "others": (
+        SymmetryFunctions((1, 8, 79), cutoff=6.0, radial=(1.5, 3.5, 5.0), angular=(), exponents=()),
+        SymmetryFunctions((1, 8, 79), cutoff=5.0, radial=(), angular=(1.0, 2.8), exponents=(1, 2)),
+    ),
+    "charges": (-0.01, 0.02), "amplitudes": (3.0, 1.0, 0.5, 0.5, 0.5, 0.5),
+}  # fmt: skip
+
+
 @lru_cache(maxsize=None)
-def fitted(fragments=False):
-    changes = {"fragments": True, "coulomb": ScreenedCoulomb(bonds=True)} if fragments else {}
+def fitted(fragments=False, stepped=False):
+    changes = {"fragments": True, "coulomb": ScreenedCoulomb(bonds=True)} if fragments else STEPPED if stepped else {}
     model = Equilibration(config(**changes))
     solve(model, *frames(), TrainConfig(epochs=4))
     return model
@@ -37,6 +48,12 @@ class TestEquilibration(ModelContract):
     @pytest.fixture
     def case(self):
         return Case(fitted(), SYSTEMS, charge=0.01, potential=5.0)
+
+
+class TestSeparatePartsAndSteps(ModelContract):
+    @pytest.fixture
+    def case(self):
+        return Case(fitted(stepped=True), SYSTEMS[:2], charge=0.01, potential=5.0)
 
 
 class TestFragments(ModelContract):
@@ -69,8 +86,9 @@ def test_no_other_charges_have_a_lower_energy():
         assert energy(out["atomic_charges"] + 1e-3 * (step - step.mean())) > lowest
 
 
-def test_the_capacitance_is_positive_where_weights_are_arbitrary():
-    model = Equilibration(config())
+@pytest.mark.parametrize("changes", [{}, STEPPED])
+def test_the_capacitance_is_positive_where_weights_are_arbitrary(changes):
+    model = Equilibration(config(**changes))
     data = frames()[0][:1]
     solve(model, data, data, TrainConfig(epochs=1))
     torch.manual_seed(3)
@@ -92,24 +110,53 @@ def test_far_from_the_surface_a_fragment_keeps_its_own_charge():
     assert abs(charges[1] - charges[0]) > 1e-3
 
 
-def test_two_cells_side_by_side_hold_twice_the_energy():
+@pytest.mark.parametrize("stepped", [False, True])
+def test_two_cells_side_by_side_hold_twice_the_energy(stepped):
     atoms = SYSTEMS[1]
-    once = evaluate(fitted(), Structure.from_atoms(atoms), Control(charge=0.04))
-    twice = evaluate(fitted(), Structure.from_atoms(atoms.repeat((2, 1, 1))), Control(charge=0.08))
+    once = evaluate(fitted(stepped=stepped), Structure.from_atoms(atoms), Control(charge=0.04))
+    twice = evaluate(fitted(stepped=stepped), Structure.from_atoms(atoms.repeat((2, 1, 1))), Control(charge=0.08))
     assert twice["canonical_energy"].item() == pytest.approx(2 * once["canonical_energy"].item(), abs=1e-7)
     assert twice["potential"].item() == pytest.approx(once["potential"].item(), abs=1e-7)
     assert (twice["forces"][: len(atoms)] - once["forces"]).abs().max() < 1e-7
 
 
-def test_large_charge_is_a_parabola():
+@pytest.mark.parametrize("stepped", [False, True])
+def test_large_charge_is_a_parabola(stepped):
     """The double layer's capacitance tends to a constant on either side, so that the third difference vanishes."""
-    at = lambda q: evaluate(fitted(), Structure.from_atoms(SYSTEMS[1]), Control(charge=q))["potential"].item()
+    at = lambda q: evaluate(fitted(stepped=stepped), Structure.from_atoms(SYSTEMS[1]), Control(charge=q))["potential"].item()
     for side in (-1.0, 1.0):
         slopes = [at(side * q + 0.5) - at(side * q - 0.5) for q in (40.0, 80.0)]
         assert slopes[1] == pytest.approx(slopes[0], rel=1e-3)
 
 
-@pytest.mark.parametrize("changes, message", [({"amplitudes": (1.0, 1.0)}, "4 positive"), ({"fragments": True}, "coulomb.bonds")])
+def test_steps_bend_the_inverse_capacitance():
+    area, bends, centres, width = 22.0, (0.9, -0.5, 0.2), (-0.01, 0.01, 0.03), 0.02
+    energy = lambda q: _capacitor(torch.tensor(q, dtype=torch.float64), torch.tensor(area, dtype=torch.float64), torch.tensor(bends, dtype=torch.float64), centres, width).item()
+    for q in (-1.0, 0.0, 0.3, 2.0):
+        curvature = (energy(q + 1e-3) - 2.0 * energy(q) + energy(q - 1e-3)) / 1e-6
+        t = [(q / area - c) / width for c in centres]
+        assert curvature == pytest.approx(1.0 + np.mean([b * x / np.sqrt(1.0 + x * x) for b, x in zip(bends, t)]), abs=1e-6)
+    middle = area * 0.01
+    assert energy(middle) == pytest.approx(0.0, abs=1e-14) and energy(middle + 1e-4) == pytest.approx(energy(middle - 1e-4), abs=1e-10)
+
+
+def test_a_model_stored_before_there_were_parts_steps_and_gaps_still_loads(tmp_path):
+    save_model(fitted(), tmp_path / "m")
+    head = json.loads((tmp_path / "m" / "model.json").read_text())
+    for name in ("others", "other_length", "first_weight", "charges", "gaps"):
+        del head["config"][name]
+    del head["card"]["countercharge_gaps"]
+    (tmp_path / "m" / "model.json").write_text(json.dumps(head))
+    energies = [evaluate(m, Structure.from_atoms(SYSTEMS[1]), Control(charge=0.02))["canonical_energy"].item() for m in (fitted(), load_model(tmp_path / "m"))]
+    assert energies[0] == energies[1]
+
+
+def test_choices_with_parts_and_steps_come_back(tmp_path):
+    save_model(fitted(stepped=True), tmp_path / "m")
+    assert load_model(tmp_path / "m").config == fitted(stepped=True).config
+
+
+@pytest.mark.parametrize("changes, message", [({"amplitudes": (1.0, 1.0)}, "4 positive"), ({"amplitudes": (1.0,) * 5}, "need the charges"), ({"fragments": True}, "coulomb.bonds")])
 def test_bad_choices_are_refused(changes, message):
     with pytest.raises(ValueError, match=message):
         config(**changes)

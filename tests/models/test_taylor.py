@@ -16,8 +16,8 @@ from electrode.testing import Case, ModelContract
 from electrode.thermo import evaluate
 from electrode.train.blocks import blocks
 from electrode.train.config import TrainConfig
+from electrode.train.geometries import by_geometry
 from electrode.train.least_squares import minimise, problem
-from electrode.train.linear_rows import by_geometry
 from electrode.train.loss import Term
 from electrode.train.solve import solve
 from electrode.train.train import train
