@@ -4,12 +4,15 @@ A row that waits for a feature is a test that must fail until the feature is the
 """
 
 from dataclasses import replace
-from importlib.util import find_spec
 
 import numpy as np
 import pytest
 from ase import Atoms
 from ase.build import bulk
+from ase.calculators.lj import LennardJones
+from ase.io import read
+from ase.md.verlet import VelocityVerlet
+from ase.units import fs
 from teacher import SMALL, TERMS, interface, labelled, pupil
 from toys import ChargeToy, FieldToy, HopToy, PotentialToy, ToyConfig, hop_ends, one_atom
 
@@ -17,12 +20,17 @@ from electrode import Control, ElectrodeCalculator, Structure, evaluate
 from electrode.data.checks import check_frame
 from electrode.data.problems import DataError
 from electrode.data.record import ElectrifiedFrame
+from electrode.models.base import ModelCard
 from electrode.models.baseline import Baseline
 from electrode.models.domain import OutsideTrainedRange
 from electrode.neb import barriers
 from electrode.physics.capacitance import fit_capacitor
 from electrode.physics.ewald_sum import ewald
 from electrode.physics.neighbours import neighbour_list
+from electrode.simulate import BornOppenheimer, ChargeLangevin, ChargeNoseHoover, DynamicsStopped, ElectrodeDynamics, ExtendedCharge, Limits, Thermopotentiostat
+from electrode.simulate.engines import CannotCarry, require_agreed
+from electrode.simulate.lammps_driver import LammpsDriver
+from electrode.simulate.socket_client import serve
 from electrode.train.config import TrainConfig
 from electrode.train.train import card_of, train
 
@@ -169,10 +177,20 @@ def test_row_28_a_net_charge_without_a_counter_charge():
         energy(Baseline(), bulk("Au"), charge=0.1)
 
 
-@pytest.mark.xfail(strict=True, reason="energies in a field along a periodic direction are not refused yet")
 def test_row_29_a_field_along_a_periodic_direction():
-    with pytest.raises(ValueError, match="periodic"):
-        energy(FieldToy(), one_atom(), charge=0.1, field=(0.1, 0.0, 0.0))
+    with pytest.raises(ValueError, match="along a periodic direction has no energy"):
+        evaluate(FieldToy(), Structure.from_atoms(one_atom()), Control(charge=0.1, field=(0.1, 0.0, 0.0)))
+    with pytest.raises(ValueError, match="Ask for forces alone"):
+        energy(FieldToy(), one_atom(), charge=0.0, field=(0.1, 0.0, 0.0))
+    atoms = one_atom()
+    atoms.calc = ElectrodeCalculator(FieldToy(), charge=0.0, field=(0.1, 0.0, 0.0))
+    assert np.isfinite(atoms.get_forces()).all() and not {"energy", "free_energy", "dipole"} & set(atoms.calc.results)
+    with pytest.raises(ValueError, match="energy in a field"):
+        atoms.get_potential_energy()
+    energy(FieldToy(), one_atom(), charge=0.1, field=(0.0, 0.0, 0.1))
+    safe = FieldToy()
+    safe.branch_safe = True
+    energy(safe, one_atom(), charge=0.0, field=(0.1, 0.0, 0.0))
 
 
 def test_row_30_a_field_of_other_shape_or_unit():
@@ -232,9 +250,40 @@ def test_row_46_a_start_of_the_search_far_off_changes_nothing():
     assert np.allclose(far["canonical_energy"], out["canonical_energy"], atol=1e-9) and np.allclose(far["potential"], out["potential"], atol=1e-7)
 
 
-@pytest.mark.xfail(strict=True, reason="there is no dynamics yet; when it comes: rows 47 (unstable steps), 48 (restarts of another model), 49 (bad thermostats)")
-def test_rows_47_48_49_dynamics():
-    assert find_spec("electrode.simulate") is not None
+def dynamics(mode, step=0.5, **settings):
+    atoms = one_atom()
+    atoms.set_momenta([[0.5, 0.2, 0.1]])
+    atoms.calc = ElectrodeCalculator(settings.pop("model", ChargeToy()), potential=4.6, reference="absolute")
+    return ElectrodeDynamics(VelocityVerlet(atoms, step * fs), mode, **settings)
+
+
+def test_row_47_unstable_dynamics_end_at_the_last_good_frame(tmp_path):
+    narrow = ChargeToy()
+    narrow.card = ModelCard(potential_range=(4.595, 4.605))
+    for wrong in (dynamics(BornOppenheimer(), 40.0), dynamics(Thermopotentiostat(300.0), model=narrow), dynamics(BornOppenheimer(), limits=Limits(temperature=1.0))):
+        wrong.write_frames(tmp_path / f"{id(wrong)}.xyz", interval=1000)
+        with pytest.raises(DynamicsStopped, match="at that step"):
+            wrong.run(300)
+        assert np.isfinite(wrong.atoms.positions).all() and read(tmp_path / f"{id(wrong)}.xyz").info["md_step"] == wrong.nsteps
+    with pytest.raises(ValueError, match="at least 10 steps"):
+        dynamics(ExtendedCharge(None, mass=1.0))
+
+
+def test_row_48_a_restart_of_another_model_or_mass(tmp_path):
+    dynamics(ExtendedCharge(None, mass=600.0)).save(tmp_path / "s.npz")
+    for other, name in ((dynamics(ExtendedCharge(None, mass=601.0)), "mode"), (dynamics(ExtendedCharge(None, mass=600.0), model=ChargeToy(ToyConfig(capacitance=0.41))), "model")):
+        with pytest.raises(ValueError, match=rf"another run: {name} \(here"):
+            other.load(tmp_path / "s.npz")
+
+
+def test_row_49_a_thermostat_without_temperature_mass_or_time():
+    for make in (Thermopotentiostat, ChargeLangevin, ChargeNoseHoover):
+        for values in ((0.0,), (-300.0,), (float("nan"),), (300.0, 0.0), (300.0, -5.0)):
+            with pytest.raises(ValueError, match="expected a positive"):
+                make(*values)
+    for values in ({"mass": 0.0}, {"mass": -660.0}, {"period": 0.0}):
+        with pytest.raises(ValueError, match="expected a positive"):
+            ExtendedCharge(None, **values)
 
 
 def test_row_50_a_device_or_precision_that_there_is_not():
@@ -252,9 +301,16 @@ def test_row_51_no_atom_one_atom_and_very_many():
     assert len(many) > 100_000 and len(found.index) == 12 * len(many)
 
 
-@pytest.mark.xfail(strict=True, reason="there are no interfaces to engines yet; when they come: row 53 (an engine that cannot pass the control)")
-def test_row_53_engines():
-    assert any(find_spec(f"electrode.{name}") for name in ("engines", "simulate"))
+def test_row_53_an_engine_that_cannot_carry_the_control():
+    """Refused before any connection or step: a charge that moves, a calculator that names no control, a control that the engine has otherwise."""
+    atoms = one_atom()
+    for wrong, charge in ((LennardJones(), "held"), (ElectrodeCalculator(ChargeToy(), charge=0.1), "fluctuating")):
+        atoms.calc = wrong
+        for start in (lambda: serve(atoms, unix="no_server_here", charge=charge), lambda: LammpsDriver(None, atoms, charge=charge)):
+            with pytest.raises(CannotCarry, match="ElectrodeCalculator|fluctuating"):
+                start()
+    with pytest.raises(CannotCarry, match="asks for potential = 4.5"):
+        require_agreed("potential : 4.5", atoms, "the server")
 
 
 def test_a_good_frame_has_no_fault():

@@ -5,7 +5,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1] / "electrode"
 ORDER = ["units", "metals", "references", "keys", "output", "data", "examples", "state", "physics", "bridge", "nn", "models", "thermo", "train", "scan", "calculator",
-         "relax", "end_states", "band", "pathway", "neb", "learn", "plot", "plot_charges", "plot_data", "plot_training", "cli"]  # fmt: skip
+         "relax", "observables", "end_states", "band", "pathway", "neb", "simulate", "learn", "plot", "plot_charges", "plot_data", "plot_observables", "plot_training", "cli"]  # fmt: skip
 TORCH_FREE = ("units", "references", "keys", "physics", "data")
 
 

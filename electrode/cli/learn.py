@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from electrode.cli.options import read_structure
-from electrode.cli.parser import Parser
+from electrode.cli.parser import Parser, UsageError
 from electrode.output import refuse_existing, replacing, write_json
 
 NOTES = (
@@ -18,14 +18,14 @@ def add_arguments(parser: Parser) -> None:
     """Add the arguments of the verb."""
     parser.add_argument("initial", metavar="INITIAL", help="first end state, relaxed, any format of ASE")
     parser.add_argument("final", metavar="FINAL", help="last end state, the same atoms in the same order")
-    parser.add_argument("--calculator", required=True, metavar="C", help="MODULE:FACTORY, a function without arguments that returns an ASE calculator; or emt")
+    parser.add_argument("--calculator", required=True, metavar="C", help="FILE.py that defines calculator(), or MODULE:FACTORY, which returns an ASE calculator; or emt")
     parser.add_argument("--output", required=True, metavar="FOLDER", help="keeps all calls, and at the end saddle.traj and path.traj")
     parser.add_argument("--resume", action="store_true", help="go on with the calls that the folder holds")
     parser.add_argument("--fmax", type=float, default=0.05, help="largest force of the calculator at the saddle [eV/A] (default %(default)s)")
     parser.add_argument("--images", type=int, default=9, help="images of the band, end states included (default %(default)s)")
     parser.add_argument("--max-calls", type=int, default=50, help="of the calculator, end states included (default %(default)s)")
     parser.add_argument("--known-ends", action="store_true", help="take energy and forces of the end states from their files; they must be this calculator's")
-    parser.add_argument("--prior", metavar="P", default="metals", help="metals, none, or a cheap calculator as --calculator takes it (default %(default)s)")
+    parser.add_argument("--prior", metavar="P", default="metals", help="metals, bonds (those to non-metals too), none, or a cheap calculator as --calculator takes it (default %(default)s)")
     parser.add_argument("--json", metavar="FILE", help="write the result as JSON")
     parser.add_argument("--force", action="store_true", help="replace an existing JSON file")
 
@@ -48,7 +48,7 @@ def _search(arguments):
     from electrode.models.neutral_calculators import make_calculator
     from electrode.relax import fixed_bottom_layer
 
-    priors = {"metals": "metals", "none": None}
+    priors = {"metals": "metals", "bonds": "bonds", "none": None}
     prior = priors[arguments.prior] if arguments.prior in priors else make_calculator(arguments.prior)
     ends = []
     for path in (arguments.initial, arguments.final):
@@ -57,9 +57,21 @@ def _search(arguments):
         held.calc = _results(path) if arguments.known_ends else None
         ends.append(held)
     return find_saddle(
-        *ends, make_calculator(arguments.calculator), folder=arguments.output, resume=arguments.resume, prior=prior,
+        *ends, _calculator(arguments.calculator), folder=arguments.output, resume=arguments.resume, prior=prior,
         known_ends=arguments.known_ends, progress=print, fmax=arguments.fmax, images=arguments.images, max_calls=arguments.max_calls,
     )  # fmt: skip
+
+
+def _calculator(description: str):
+    from electrode.learn.source import Source
+    from electrode.models.neutral_calculators import make_calculator
+
+    if not description.endswith(".py"):
+        return make_calculator(description)
+    source = Source.from_file(description)
+    if source.holds is not None:
+        raise UsageError(f"{description}: its calculator takes a {source.holds}; electrode neb --accelerate searches at the potentials that you name")
+    return source.factory()
 
 
 def _results(path: str):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from electrode.cli import accelerate
 from electrode.cli.options import add_model, add_outputs, add_potential, read_structure, table
 from electrode.cli.parser import Parser, UsageError
 from electrode.output import refuse_existing, replacing, write_json
@@ -22,7 +23,7 @@ def add_arguments(parser: Parser) -> None:
     """Add the arguments of the verb."""
     parser.add_argument("initial", metavar="INITIAL", help="first end state, any format of ASE")
     parser.add_argument("final", metavar="FINAL", help="last end state, the same atoms in the same order")
-    add_model(parser)
+    add_model(parser, required=False)
     add_potential(parser, many=True, required=False)
     parser.add_argument("--charge", type=float, nargs="+", metavar="Q", help="net charge of the cell [e], held in place of a potential")
     parser.add_argument("--temperature", type=float, metavar="K", help="of the electrolyte [K], for RHE and --che (default 298.15)")
@@ -41,12 +42,15 @@ def add_arguments(parser: Parser) -> None:
     parser.add_argument("--thermal", type=float, nargs=4, metavar="EV", help="thermal terms of bare, initial, saddle and final state [eV], for --che")
     parser.add_argument("--plot", metavar="FILE", help="figure of barrier and profiles, .png, .svg or .pdf")
     parser.add_argument("--path", metavar="FILE", help="write the images of all bands, potential after potential, as .traj or .xyz")
+    accelerate.add_arguments(parser)
     add_outputs(parser, "the barriers")
 
 
 def run(arguments) -> int:
     """Compute, print and write; return 0 if at least one barrier converged."""
     _check(arguments)
+    if arguments.accelerate is not None:
+        return accelerate.run(arguments)
     ends = read_structure(arguments.initial), read_structure(arguments.final)
     found = _barriers(arguments, *ends)
     rows = found.to_json()
@@ -77,6 +81,9 @@ def _check(arguments) -> None:
         from electrode.plot import check_suffix
 
         check_suffix(arguments.plot)
+    accelerate.check(arguments)
+    if arguments.accelerate is not None:
+        return
     if (arguments.potential is None) == (arguments.charge is None):
         raise UsageError(f"expected exactly one of --potential and --charge, got {'neither' if arguments.charge is None else 'both'}")
     if arguments.potential is not None and arguments.reference is None:

@@ -10,9 +10,9 @@ from electrode.cli.parser import Parser, UsageError
 SCALES = "SHE, RHE (with --ph), PZC (with --pzc) or absolute"
 
 
-def add_model(parser: Parser) -> None:
+def add_model(parser: Parser, required: bool = True) -> None:
     """Add --model."""
-    parser.add_argument("--model", required=True, metavar="M", help="folder of a model, or the name of a shipped one")
+    parser.add_argument("--model", required=required, metavar="M", help="folder of a model, or the name of a shipped one")
 
 
 def add_potential(parser: Parser, many: bool, required: bool | None = None) -> None:

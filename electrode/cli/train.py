@@ -36,6 +36,7 @@ def add_arguments(parser: Parser) -> None:
     parser.add_argument("--config", metavar="FILE", help="choices that differ from the defaults, YAML")
     parser.add_argument("--base", metavar="BASE", help="of the scheme razor: neutral model beside which it learns, as in `electrode electrify`")
     parser.add_argument("--start", metavar="MODEL", help="begin with the weights of this model or committee of the scheme, whose choices, members and caution stay, elements that it does not know taking the place of similar ones; or with the network of a template, where the scheme shares it")
+    parser.add_argument("--replay", metavar="DATA", help="of the scheme multihead: labelled frames, such as neutral ones of another method, that the head which does not serve learns from in every step")
     parser.add_argument("--split", metavar="FILE", help="division into train, validation and test, JSON")
     parser.add_argument("--align-zeros", metavar="NAME", help="before training take off the zeros of energy and potential of each method, fitted on the training frames against this method or model")
     parser.add_argument("--members", type=int, default=1, metavar="K", help="train a committee of K models at once; their calibrated spread says when not to trust (default %(default)s)")
@@ -96,6 +97,8 @@ def _refuse(arguments) -> None:
         check_suffix(arguments.plot)
     if arguments.allow_change and not arguments.resume:
         raise UsageError("--allow-change belongs to --resume; give both or neither")
+    if arguments.replay and (arguments.scheme != "multihead" or arguments.members > 1 or arguments.resume or arguments.align_zeros):
+        raise UsageError("--replay is for --scheme multihead alone, without --members, --resume and --align-zeros; each head has zeros of its own")
     if arguments.start and (arguments.members > 1 or arguments.caution):
         raise UsageError("--start brings its own members and caution; leave --members and --caution out, or train a new model")
 
@@ -140,12 +143,18 @@ def _refuse_other_folder(folder: Path) -> None:
 
 
 def _split(arguments, frames):
-    from electrode.data.splits import Split, split_by_trajectory
+    from electrode.data.splits import Split
 
     if arguments.split:
         if not Path(arguments.split).is_file():
             raise FileNotFoundError(f"{arguments.split}: no such file. Check the name of the split.")
         return Split.from_json(arguments.split)
+    return _divided(arguments, frames)
+
+
+def _divided(arguments, frames):
+    from electrode.data.splits import split_by_trajectory
+
     group = "positions" if all(f.trajectory is None for f in frames) else "trajectory"
     return split_by_trajectory(frames, SHARES, seed=arguments.seed or 0, group=group)
 
@@ -189,11 +198,25 @@ def _train(arguments, parts: dict, choices: dict, config, checkpoint, log, proce
                 log.write(row)
 
         try:
+            if arguments.replay:
+                return _replayed(arguments, parts, choices, config, progress, start)
             return train(arguments.scheme, parts["train"], parts["validation"], config, choices, progress, arguments.members, arguments.caution, checkpoint=checkpoint, processes=processes, zeros=zeros, start=start)
         except KeyboardInterrupt:
             if processes.first and Path(checkpoint.path).exists():
                 print(f"electrode: {checkpoint.path} holds the training; the same command with --resume goes on", file=sys.stderr)
             raise
+
+
+def _replayed(arguments, parts: dict, choices: dict, config, progress, start):
+    """Train a multihead, its other head on the frames of --replay."""
+    from electrode.data.readers.registry import read
+    from electrode.train.heads import HeadData
+    from electrode.train.replay import train_with_replay
+
+    frames = read(arguments.replay, None)
+    divided = _divided(arguments, frames).divide(frames)
+    replayed = HeadData([*divided["train"], *divided["test"]], divided["validation"])  # no one asks for its test
+    return train_with_replay(parts["train"], parts["validation"], replayed, config, choices, progress, start=start)
 
 
 def _errors(model, parts: dict) -> dict:
