@@ -16,6 +16,7 @@ from ase import Atoms
 
 from electrode.band import NEBSettings
 from electrode.end_states import different_atoms
+from electrode.models.conjugate import NotConservative, require_gradient
 from electrode.models.domain import check_elements
 from electrode.models.store import load_model
 from electrode.pathway.budget import Sigmas
@@ -97,6 +98,8 @@ def barriers(
     ValueError
         on end states that do not match, potentials or charges that are missing or not finite, no scale, an unknown setting, or
         a hydrogen electrode that does not fit.
+    NotConservative
+        for a model whose forces are not the gradient of the energy held.
 
     References
     ----------
@@ -108,6 +111,7 @@ def barriers(
     different_atoms(initial, final)
     check_elements(model, Structure.from_atoms([initial, final]))
     held, wanted = _wanted(potentials, charges)
+    _require_scalar(model, held)
     scale = scale_of_potentials(model, reference, she_absolute, ph, pzc, temperature)
     _check_hydrogen(hydrogen, initial, model, held, scale)
     ends = tuple(fixed_bottom_layer(bare_copy(a)) for a in (initial, final))
@@ -130,6 +134,16 @@ def scale_of_potentials(model, reference, she_absolute=None, ph=None, pzc=None, 
     if temperature is not None and word != "rhe":
         raise ValueError(f"reference {reference!r} does not use temperature; got {temperature} K. Drop it, or name RHE")
     return potential_reference(reference, absolute=she_absolute, ph=ph, pzc=pzc, temperature=ROOM_TEMPERATURE if temperature is None else temperature)
+
+
+def _require_scalar(model, held: str) -> None:
+    """Refuse a model whose forces are not the gradient of the energy that is held along the band."""
+    require_gradient(model, "barriers")
+    if held != model.natural and model.conjugate == "head":
+        raise NotConservative(
+            f"barriers: at a held {held} the forces of {type(model).__name__} are not the gradient of E - Phi Q, its potential is a head of its own. "
+            f"Hold {model.natural}s, or train it with a potential that is the derivative"
+        )
 
 
 def _wanted(potentials, charges) -> tuple[str, list[float]]:

@@ -3,6 +3,7 @@
     E(R, Q)                     dE/dQ = Phi           F = -dE/dR at fixed Q
     Omega(R, Phi) = E - Phi Q   dOmega/dPhi = -Q      F = -dOmega/dR at fixed Phi, the same force at the matched state
     H(R, Q, F)                  dH/dF = -P
+    Z_i = dP/dR_i = dF_i/dF      alpha = dP/dF = -d2H/dF2      (`response`)
     C = dQ/dPhi = 1 / (d2E/dQ2) = -d2Omega/dPhi2 > 0
 """
 
@@ -12,10 +13,11 @@ import torch
 from torch import Tensor
 
 from electrode.models.base import Model
-from electrode.models.conjugate import NegativeCapacitance, NoStableState, natural_variable, two_slopes
+from electrode.models.conjugate import NegativeCapacitance, NoStableState, NotConservative, answer, natural_variable, require_gradient
+from electrode.models.fields import field_of, refuse_charge_along_periods
 from electrode.state import Control, Structure
 
-__all__ = ["NegativeCapacitance", "NoStableState", "evaluate"]
+__all__ = ["NegativeCapacitance", "NoStableState", "NotConservative", "evaluate", "response"]
 
 
 def evaluate(
@@ -45,12 +47,16 @@ def evaluate(
     ------
     NoStableState, NegativeCapacitance
         if the conjugate variable cannot be found, with the (Q, Phi) tried.
+    NotConservative
+        if the other variable is held of a model whose forces are no gradient.
     ValueError
-        for a field given to a model that does not read one, or `create_graph` with the other variable held.
+        for a field given to a model that does not read one, a net charge in a field along a periodic direction, or `create_graph` with
+        the other variable held.
     """
     control = control.expand(structure.n_systems)
-    if control.field is not None and not model.uses_field:
-        raise ValueError(f"{type(model).__name__} does not read a field; drop Control.field or use a field scheme")
+    if control.field is not None:
+        _require_field(model)
+        refuse_charge_along_periods(structure, control)
     if create_graph and control.held != model.natural:
         raise ValueError(
             f"create_graph: expected the model's natural variable, {model.natural}, to be held; got {control.held}. What is solved for "
@@ -65,12 +71,63 @@ def evaluate(
         return _derivatives(model, moving, control, description, x, create_graph)
 
 
+def response(model: Model, structure: Structure, control: Control) -> dict[str, Tensor]:
+    """Return Born charges and polarisability at the charge held: what the polarisation answers to displacements and to the field.
+
+        Z_i,ab = dP_a/dR_i,b = dF_i,b/dF_a,      alpha_ab = dP_a/dF_b
+
+    Parameters
+    ----------
+    model : of a field scheme, its natural variable the charge
+    structure : S systems with N atoms
+    control : charge [e] and field [V/A], no field for zero
+
+    Returns
+    -------
+    dict with "born_charges" (N, 3, 3) [e], polarisation before displacement, and "polarizability" (S, 3, 3) [e A^2/V]
+
+    Raises
+    ------
+    ValueError
+        for a model that reads no field, whose charge is not held, or a net charge in a field along a periodic direction.
+    NotConservative
+        for a model whose forces are no gradient.
+    """
+    _require_field(model)
+    require_gradient(model, "response")
+    if model.natural != "charge" or control.held != "charge":
+        raise ValueError(f"response: expected the charge held of a model natural in it, got {control.held} held of one natural in {model.natural}; these responses are those at fixed charge")
+    control = control.expand(structure.n_systems)
+    refuse_charge_along_periods(structure, control)
+    with torch.enable_grad():
+        positions, field = structure.positions.detach().requires_grad_(), field_of(structure, control).detach().requires_grad_()
+        moving = structure.at(positions)
+        scalar = model(moving, Control(charge=control.charge.detach(), field=field), model.describe(moving))["natural_energy"]
+        (slope,) = torch.autograd.grad(scalar.sum(), field, create_graph=True, materialize_grads=True)
+        each = [_slopes(-slope[:, a].sum(), [positions, field]) for a in range(3)]
+    born, polarizability = (torch.stack([e[k] for e in each], dim=1).detach() for k in (0, 1))
+    return {"born_charges": born, "polarizability": polarizability}
+
+
+def _slopes(value: Tensor, wrt: list[Tensor]) -> tuple[Tensor, ...]:
+    if not value.requires_grad:
+        return tuple(torch.zeros_like(x) for x in wrt)
+    return torch.autograd.grad(value, wrt, retain_graph=True, materialize_grads=True)
+
+
+def _require_field(model: Model) -> None:
+    if not model.uses_field:
+        raise ValueError(f"{type(model).__name__} does not read a field; drop Control.field or use a field scheme")
+
+
 def _derivatives(model, moving, control, description, x, create_graph) -> dict[str, Tensor]:
     x = x.detach().requires_grad_()
     field_ = None if control.field is None else control.field.detach().requires_grad_()
     extras = dict(model(moving, Control(**{model.natural: x}, field=field_), description))
+    slope_x, stiffness = answer(model, extras, x)
     scalar = extras.pop("natural_energy")
-    slope_x, stiffness = two_slopes(scalar, x)
+    if extras.pop("potential_head", None) is not None:
+        (extras["potential_slope"],) = torch.autograd.grad(scalar.sum(), x, retain_graph=True, create_graph=create_graph, materialize_grads=True)
     leaves = [moving.positions] + ([] if field_ is None else [field_])
     slopes = torch.autograd.grad(scalar.sum(), leaves, create_graph=create_graph, materialize_grads=True)
     out = {"natural_energy": scalar, "forces": -slopes[0], "capacitance": 1.0 / stiffness if model.natural == "charge" else -stiffness}
@@ -82,7 +139,7 @@ def _derivatives(model, moving, control, description, x, create_graph) -> dict[s
         charge = -slope_x if control.held == "potential" else control.charge
         out |= {"charge": charge, "potential": x, "canonical_energy": scalar + x * charge, "grand_energy": scalar}
     out["excess_electrons"] = -out["charge"]
-    if field_ is not None:
+    if field_ is not None and model.conservative:
         out |= {"dipole": -slopes[1], "enthalpy": out["canonical_energy"]}
     out |= extras
     return out if create_graph else {k: v.detach() for k, v in out.items()}

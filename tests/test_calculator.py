@@ -69,7 +69,9 @@ def test_forces_of_a_trained_model_in_a_thin_cell(control):
 
 @pytest.mark.parametrize("control", [{"charge": 0.2}, {"potential": 0.1, "reference": "SHE"}])
 def test_a_field_gives_a_dipole_and_its_forces(control):
-    atoms = with_calculator(FieldToy(), **control, field=(0.02, -0.05, 0.1))
+    alone = one_atom()
+    alone.pbc = False
+    atoms = with_calculator(FieldToy(), alone, **control, field=(0.02, -0.05, 0.1))
     assert np.abs(numerical_forces(atoms) - atoms.get_forces()).max() < 1e-8
     assert atoms.get_dipole_moment().shape == (3,) and atoms.calc.parameters["field"] == (0.02, -0.05, 0.1)
 

@@ -91,9 +91,10 @@ class Model(nn.Module):
     the scalar or a "head" of its own, `conservative` whether forces are its gradient, `variational` whether its internal
     variables minimise it, `stacks` whether members with stacked weights can be evaluated in one pass, as a committee does, `symmetry`
     whether the atoms may be turned about the surface's normal alone, "E(2)", or any way, mirrored too, "E(3)".  `fails` says what of
-    `testing.ModelContract` the scheme cannot keep, and why: "conjugate" (the scalar does not answer to charge and potential), "derivative" (the potential is a
-    head), "gradient" (forces are a head), "rotation", "size".  `several_gaps` says whether it tells the distances of
-    the counter-charge apart (`Structure.countercharge_gap`), so that frames of several may be trained together.
+    `testing.ModelContract` the scheme cannot keep, and why: "conjugate" (the scalar does not answer to charge and potential),
+    "derivative" (the potential is a head), "gradient" (forces are a head), "rotation", "size".  `several_gaps` says whether it tells the
+    distances of the counter-charge apart (`Structure.countercharge_gap`), so that frames of several may be trained together.  `branch_safe` says whether
+    its energy in a field along a periodic direction has one value, see `models.enthalpy`; of others the calculator gives forces alone there.
 
     `kernels` names the numba kernels of the atoms alone; `describe` evaluates them, differentiably; `forward` must use
     positions only through the description it is given, so that the electronic variable can be solved for without
@@ -109,6 +110,7 @@ class Model(nn.Module):
     symmetry: str = "E(2)"
     fails: Mapping[str, str] = MappingProxyType({})
     several_gaps: bool = False
+    branch_safe: bool = False
     card: ModelCard = ModelCard()
 
     def kernels(self, structure: Structure) -> dict[str, Kernel]:

@@ -67,6 +67,8 @@ class Committee(Model):
             raise ValueError(f"Committee: members of {config.scheme!r} cannot be evaluated in one pass; train single models, or a committee of another scheme")
         self._template = (template,)  # in a tuple: its own weights are no part of the committee
         self.natural, self.uses_field, self.variational = template.natural, template.uses_field, template.variational
+        self.conjugate, self.fails, self.conservative = template.conjugate, template.fails, template.conservative
+        self.branch_safe = template.branch_safe
         for name, value in template.state_dict().items():
             stacked = torch.stack([value] * config.size)
             if name in dict(template.named_parameters()):
@@ -157,9 +159,10 @@ class Committee(Model):
         x = control.value.detach().requires_grad_()
         with torch.enable_grad():
             moved = Control(**{self.natural: x}, field=control.field)
-            energies = self._each(structure, moved, self._template[0].describe(structure))["natural_energy"]
-            each = [torch.autograd.grad(e.sum(), x, retain_graph=True, materialize_grads=True)[0] for e in energies]
-        return self._calibration.conjugate * torch.stack(each).std(0)
+            out = self._each(structure, moved, self._template[0].describe(structure))
+            slopes = lambda: [torch.autograd.grad(e.sum(), x, retain_graph=True, materialize_grads=True)[0] for e in out["natural_energy"]]
+            each = out["potential_head"].detach() if "potential_head" in out else slopes()
+        return self._calibration.conjugate * torch.stack(list(each)).std(0)
 
     @property
     def _calibration(self) -> Calibration:

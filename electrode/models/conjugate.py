@@ -22,6 +22,10 @@ class NoStableState(ValueError):
     """No state of the model has the charge or potential that was asked for; the message lists the pairs tried."""
 
 
+class NotConservative(ValueError):
+    """The model's forces are no gradient of its energy, and what was asked for needs one that is."""
+
+
 class NegativeCapacitance(NoStableState):
     """The model's energy is concave in the charge (or Omega convex in the potential) where a state was sought."""
 
@@ -33,9 +37,30 @@ def slope(model: Model, structure: Structure, control: Control, description: dic
     """
     sign = 1.0 if model.natural == "charge" else -1.0
     x = control.value.detach().requires_grad_()
-    scalar = model(structure, Control(**{model.natural: x}, field=control.field), description)["natural_energy"]
-    first, second = two_slopes(scalar, x)
+    first, second = answer(model, model(structure, Control(**{model.natural: x}, field=control.field), description), x)
     return sign * first.detach(), sign * second.detach()
+
+
+def answer(model: Model, out: dict[str, Tensor], x: Tensor) -> tuple[Tensor, Tensor]:
+    """Return dA/dx and d2A/dx2 of the scalar A, each (S,), or in their place the model's potential head and its slope; the graph stays."""
+    if model.conjugate != "head":
+        return two_slopes(out["natural_energy"], x)
+    (second,) = torch.autograd.grad(out["potential_head"].sum(), x, retain_graph=True, materialize_grads=True)
+    return out["potential_head"], second
+
+
+def require_gradient(model: Model, what: str) -> None:
+    """Refuse a model whose forces are a head of their own for `what` needs a scalar.
+
+    Raises
+    ------
+    NotConservative
+    """
+    if not model.conservative:
+        raise NotConservative(
+            f"{what}: expected a model whose forces are the gradient of its energy, got {type(model).__name__}, whose forces are a head of their own. "
+            f"Evaluate it at a held {model.natural}, or train a conservative scheme"
+        )
 
 
 def two_slopes(scalar: Tensor, x: Tensor) -> tuple[Tensor, Tensor]:
@@ -82,10 +107,15 @@ def natural_variable(model: Model, structure: Structure, control: Control, descr
     Raises
     ------
     NoStableState, NegativeCapacitance
-        if there is none, with the (Q, Phi) tried.
+        if there is none, with the (Q, Phi) tried, or the model has no conjugate at all.
+    NotConservative
+        for a model whose forces are no gradient.
     """
     if control.held == model.natural:
         return control.value
+    require_gradient(model, f"{control.held} held")
+    if "conjugate" in model.fails:
+        raise NoStableState(f"{type(model).__name__}: {model.fails['conjugate']}; hold the {model.natural}, or train a scheme that has one")
     target = control.value.detach()
     x = _start(model, structure, guess).to(target)
     search = _Search(torch.full_like(x, -torch.inf), torch.full_like(x, torch.inf))

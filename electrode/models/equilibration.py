@@ -23,6 +23,7 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -39,6 +40,7 @@ from electrode.units import EPSILON_0, capacitance_per_cell
 
 BULK_WATER = 78.36  # eps to begin with, of the implicit water that counter-charges stand in
 SURFACE_ATOM_AREA = 7.0  # a_0 [A^2]
+WIDTH_SPREAD = 0.2  # prior standard deviation of the logarithm of a width
 _STIFF = 100.0  # [V/e]
 
 
@@ -47,7 +49,6 @@ class Equilibration(Model):
 
     natural = "charge"
     several_gaps = True
-    scalar_spread = 0.5
 
     def __init__(self, config: EquilibrationConfig):
         super().__init__()
@@ -61,8 +62,11 @@ class Equilibration(Model):
         known = lambda table: torch.as_tensor(table, dtype=torch.float64)[elements]
         with torch.no_grad():
             self.heads.offsets[:, 1], self.heads.offsets[:, 2] = known(ELECTRONEGATIVITY), known(HARDNESS).log()
-        first = (1.0, math.log(BULK_WATER))[: 1 + config.several_gaps]
-        self.log_series = nn.Parameter(torch.tensor(first, dtype=torch.float64))  # ln(C_dl/C_d), and ln eps where the gap matters
+        first, widths = (1.0, math.log(BULK_WATER))[: 1 + config.several_gaps], size[0] if config.learned_widths else 0
+        self.scalar_spread = (*(0.5,) * len(first), *(WIDTH_SPREAD,) * widths)
+        self.stacks = not widths  # members of a committee share one description
+        # ln(C_dl/C_d), ln eps where the gap matters, and ln(sigma/covalent radius) of each element where that is learned
+        self.log_series = nn.Parameter(torch.tensor((*first, *(0.0,) * widths), dtype=torch.float64))
         formal = torch.zeros(len(SYMBOLS), dtype=torch.float64)
         for z, charge in config.formal_charges:
             formal[z] = charge
@@ -78,7 +82,7 @@ class Equilibration(Model):
         short = ShortRange(numbers, Bonds.of(positions, pairs), functions.cutoff)
         return {
             "symmetry": described,
-            "coulomb": self.config.coulomb.bind(numbers, positions, cell, pbc, system, array(structure.electrode)),
+            "coulomb": self.config.coulomb.bind(numbers, positions, cell, pbc, system, array(structure.electrode), self._wider(numbers, array(self.scalars()))),
             "short_range": ShortRangeKernel(short, system),
         }
 
@@ -91,8 +95,29 @@ class Equilibration(Model):
         return torch.from_numpy(self.config.symmetry_functions.channels(structure.numbers.numpy()))
 
     def scalars(self) -> nn.Parameter:
-        """Return the parameters that no atom owns, (1,) or (2,)."""
+        """Return the parameters that no atom owns: (1,), one more with several gaps, and one for each element with learned widths."""
         return self.log_series
+
+    def _wider(self, numbers: np.ndarray, scalars: np.ndarray) -> np.ndarray | None:
+        """Return what multiplies the width of each atom, (N,), or None."""
+        functions = self.config.symmetry_functions
+        return np.exp(scalars[-len(functions.elements) :])[functions.channels(numbers)] if self.config.learned_widths else None
+
+    def turned_electrostatics(self, structure: Structure, scalars: np.ndarray, second: bool) -> tuple:
+        """Return the electrostatic features (D,) of one system at given scalars (K,) with learned widths, their Jacobian (D, 3n), and with `second` the derivatives of both in the scalars, (D, K) and (D, 3n, K)."""
+        array = lambda tensor: tensor.detach().cpu().numpy()
+        numbers, systems = array(structure.numbers), (array(structure.cell.double()), array(structure.pbc), array(structure.system))
+        kernel = self.config.coulomb.bind(numbers, array(structure.positions.double()), *systems, array(structure.electrode), self._wider(numbers, scalars))
+        steps = np.eye(3 * len(numbers)).reshape(-1, len(numbers), 3)
+        value, jacobian = kernel.values(), np.stack([kernel.push(v) for v in steps], axis=1)
+        if not second:
+            return value, jacobian, None, None
+        belongs = np.eye(len(self.heads.offsets))[self.config.symmetry_functions.channels(numbers)]
+        idle = len(scalars) - belongs.shape[1]  # scalars before the widths
+        change, turn = np.zeros((len(value), len(scalars))), np.zeros((*jacobian.shape, len(scalars)))
+        for k, along in enumerate(belongs.T):
+            change[:, idle + k], turn[:, :, idle + k] = kernel.widened(along, steps)
+        return value, jacobian, change, turn
 
     def forward(self, structure: Structure, control: Control, description: dict[str, Tensor]) -> dict[str, Tensor]:
         """Return E (S,) [eV] and the charges that minimise it (N,) [e].
@@ -140,7 +165,7 @@ class Equilibration(Model):
 
         Parameters
         ----------
-        outputs : (..., n, 3 + K) of the heads;  scalars : (1,) or (2,), ln(C_dl/C_d) and ln eps
+        outputs : (..., n, 3 + K) of the heads;  scalars : ln(C_dl/C_d), ln eps, and others that are not used here
         flat : (..., n^2 + n or 2 n^2 + n), see `physics.screened_coulomb`;  charge : (...,) [e]
         series, area, formal, share, beyond : see `fixed`
         """

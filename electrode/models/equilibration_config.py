@@ -13,6 +13,7 @@ from electrode.physics.symmetry_functions import SymmetryFunctions
 HEADS = ("energy", "electronegativity", "log_hardness", "steps")  # as many of the last as there are steps
 SURFACE_CHARGE = 0.01  # sigma_0 where the trained charges are not known [e/A^2]
 STEPS = 3
+LEAST_WIDTH = 1.24  # of the Gaussian charges: narrower ones leave hydrogen too hard to take up charge [A]
 FIRST = 0.6  # centre of the fine functions [A]
 FAR = (8.0, 7.4, 0.4, 0.35)  # of the far functions: cutoff, last centre, spacing, width [A]
 
@@ -31,6 +32,7 @@ class EquilibrationConfig:
     gaps : shortest and longest trained distance of the counter-charge [A], None where not known
     fragments : let charge flow along bonds alone
     formal_charges : (atomic number, charge [e]) of atoms that are ions when apart from the electrode
+    learned_widths : train the widths of the Gaussians too, one factor for each element
     """
 
     symmetry_functions: SymmetryFunctions
@@ -46,6 +48,7 @@ class EquilibrationConfig:
     fragments: bool = False
     formal_charges: tuple[tuple[int, float], ...] = ()
     seed: int = 0
+    learned_widths: bool = False
 
     def __post_init__(self):
         if len(self.amplitudes) < len(HEADS) or not all(a > 0 for a in self.amplitudes):
@@ -60,7 +63,7 @@ class EquilibrationConfig:
     def for_elements(cls, elements: tuple[int, ...]) -> EquilibrationConfig:
         """Return the default choices for atoms of these atomic numbers."""
         elements = tuple(sorted(elements))
-        return cls(SymmetryFunctions(elements), length=2.0, amplitudes=(3.0, 10.0, 2.0, 1.0), others=separate_functions(elements))
+        return cls(SymmetryFunctions(elements), ScreenedCoulomb(least_width=LEAST_WIDTH), length=2.0, amplitudes=(3.0, 10.0, 2.0, 1.0), others=separate_functions(elements))
 
     @classmethod
     def for_card(cls, card: ModelCard) -> EquilibrationConfig:

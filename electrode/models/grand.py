@@ -21,7 +21,7 @@ from torch import Tensor
 
 from electrode.bridge import Kernel
 from electrode.models.base import Model
-from electrode.models.conjugate import natural_variable, two_slopes
+from electrode.models.conjugate import natural_variable, require_gradient, two_slopes
 from electrode.state import Control, Structure
 
 
@@ -47,8 +47,11 @@ class Grand(Model):
         super().__init__()
         if model.natural != "charge":
             raise ValueError(f"Grand: expected a model of natural charge, got {type(model).__name__} of natural {model.natural}; use it as it is")
+        require_gradient(model, "Grand")
+        if model.conjugate == "head":
+            raise ValueError(f"Grand: expected a potential that is dE/dQ, got {type(model).__name__}, whose potential is a head of its own; train it as a derivative")
         self.model, self.card = model, model.card
-        self.uses_field, self.conjugate = model.uses_field, model.conjugate
+        self.uses_field, self.conjugate, self.branch_safe = model.uses_field, model.conjugate, model.branch_safe
         self.conservative, self.variational = model.conservative, model.variational
 
     def kernels(self, structure: Structure) -> dict[str, Kernel]:

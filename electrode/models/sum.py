@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from electrode.bridge import Kernel
 from electrode.models.base import Model, ModelCard
+from electrode.models.conjugate import require_gradient
 from electrode.state import Control, Structure
 
 
@@ -35,7 +36,7 @@ class Sum(Model):
     Raises
     ------
     ValueError
-        for no terms, mixed natural variables, or trained ranges that do not overlap.
+        for no terms, mixed natural variables, forces or a potential from heads of their own, or trained ranges that do not overlap.
     """
 
     def __init__(self, *models: Model):
@@ -49,12 +50,15 @@ class Sum(Model):
                 f"Sum: expected terms of one natural variable, got {names}. Corrections added in E at fixed Q add inverse capacitances, "
                 "corrections added in Omega at fixed Phi add capacitances: two different models. Wrap a charge-natural term in Grand(model)"
             )
+        for m in models:
+            require_gradient(m, "Sum")
+            if m.conjugate == "head":
+                raise ValueError(f"Sum: expected conjugates that are derivatives and add up, got {type(m).__name__}, whose potential is a head of its own")
         self.terms = nn.ModuleList(models)
         self.natural = natural[0]
         self.uses_field = any(m.uses_field for m in models)
-        self.conservative = all(m.conservative for m in models)
+        self.branch_safe = all(m.branch_safe for m in models if m.uses_field)
         self.variational = all(m.variational for m in models)
-        self.conjugate = "derivative" if all(m.conjugate == "derivative" for m in models) else "head"
         self.card = _shared_card([m.card for m in models])
 
     def kernels(self, structure: Structure) -> dict[str, Kernel]:

@@ -78,8 +78,9 @@ class KernelHeads(nn.Module):
         kernel = 0.0
         for a, b, share in zip(x.split(self.parts, 2), centres.split(self.parts, 2), self.shares):
             square = (a * a).sum(2)[:, :, None] + (b * b).sum(2)[:, None, :] - 2.0 * torch.bmm(a, b.transpose(1, 2))
-            kernel = kernel + share * torch.exp(-0.5 * self.inverse_length[:, None, None] ** 2 * square)
-        return slots.gather(torch.bmm(kernel, self.weights)) + self.offsets[channel]
+            # less 1, which it is nearly: large weights of either sign then cancel in their sum, not in that of their rounded products
+            kernel = kernel + share * torch.expm1(-0.5 * self.inverse_length[:, None, None] ** 2 * square)
+        return slots.gather(torch.bmm(kernel, self.weights)) + (self.offsets + self.weights.sum(1))[channel]
 
     def kernel(self, features: Tensor, k: int) -> tuple[Tensor, Tensor]:
         """Return k(g_i, c_m) (n, M) and dk/dg (n, M, F) of atoms of element k, over the landmarks it has."""

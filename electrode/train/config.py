@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from electrode.models.schemes import SCHEMES
+from electrode.models.store import from_plain
+from electrode.train.freezing import Freeze
 from electrode.train.loss import Term
 from electrode.train.schedule import Schedule
 
@@ -29,8 +32,10 @@ class TrainConfig:
     averaging : decay of the exponential moving average of the weights for each step, which is then what is validated and kept; 0
         for the weights as they are
     bootstrap : train each member on trajectories drawn with replacement
+    posterior : least squares: draw the members of a committee about one fit, from what the labels leave open, see `posterior`
     polish : number, in tens, of full-batch quasi-Newton iterations at most after the descent, see `polish`; 0 for none
     polish_share : share of `max_minutes` that they may take
+    freeze : weights that wait or move slowly, see `freezing`; none by default
     seed : of the order of frames and of the draws
     """
 
@@ -46,8 +51,10 @@ class TrainConfig:
     patience: int | None = None
     averaging: float = 0.0
     bootstrap: bool = False
+    posterior: bool = False
     polish: int = 0
     polish_share: float = 0.3
+    freeze: tuple[Freeze, ...] = ()
     seed: int = 0
 
     def __post_init__(self):
@@ -58,8 +65,18 @@ class TrainConfig:
             raise ValueError("TrainConfig: expected weight_decay >= 0, epochs >= 1 or None, and at least one term")
         if not 0 <= self.averaging < 1 or not 0 < self.polish_share < 1:
             raise ValueError(f"TrainConfig: expected 0 <= averaging < 1 and 0 < polish_share < 1, got {self.averaging} and {self.polish_share}")
+        if self.bootstrap and self.posterior:
+            raise ValueError("TrainConfig: expected bootstrap or posterior, got both; members are drawn in one way")
         if (self.patience is not None and self.patience < 1) or self.polish < 0:
             raise ValueError(f"TrainConfig: expected patience >= 1 or None and polish >= 0, got {self.patience} and {self.polish}")
+
+        if self.freeze and self.polish:
+            raise ValueError("TrainConfig: expected freeze or polish, got both; polishing moves all weights")
+
+    @classmethod
+    def for_scheme(cls, scheme: str, **changes) -> TrainConfig:
+        """Return the choices that suit a scheme of `electrode schemes`, with some entries changed."""
+        return from_plain(cls, {**(SCHEMES[scheme].training if scheme in SCHEMES else {}), **changes})
 
     @property
     def descent_minutes(self) -> float:

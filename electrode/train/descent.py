@@ -17,6 +17,7 @@ from electrode.train.blocks import Block, batches, in_order
 from electrode.train.checkpoint import Checkpoint, Interruption, read_checkpoint, refuse_change, write_checkpoint
 from electrode.train.config import TrainConfig
 from electrode.train.course import Course, Training
+from electrode.train.freezing import Freezing
 from electrode.train.loss import counts, loss, root_mean_square
 from electrode.train.predictions import member_predictions, members_of
 from electrode.train.processes import Processes
@@ -44,7 +45,8 @@ class Descent:
         self.progress, self.checkpoint, self.identity = progress, checkpoint, identity
         self.members = members_of(model)
         self.parameters = [p for p in model.parameters() if p.requires_grad]
-        self.optimiser = torch.optim.AdamW(self.parameters, lr=config.learning_rate, weight_decay=config.weight_decay, betas=(0.9, 0.99))
+        self.freezing = Freezing(model, config.freeze)
+        self.optimiser = torch.optim.AdamW(self.freezing.optimiser_groups(), lr=config.learning_rate, weight_decay=config.weight_decay, betas=(0.9, 0.99))
         self.average = Average(model, config.averaging)
         self.generator = np.random.default_rng(config.seed)
         self.training = Training(model)
@@ -61,15 +63,19 @@ class Descent:
         KeyboardInterrupt
             after a signal, once the checkpoint is written.
         """
-        while not self.course.over:
-            self._epoch(stop)
+        try:
+            while not self.course.over:
+                self.freezing.apply(self.course.epoch)
+                self._epoch(stop)
+        finally:
+            self.freezing.release()
         self._write()
 
     def _epoch(self, stop: Interruption) -> None:
         course, config = self.course, self.config
         rate = config.learning_rate * config.schedule.rate(course.done, course.falls)
         for group in self.optimiser.param_groups:
-            group["lr"] = rate
+            group["lr"] = rate * group["share"]
         self.generator.bit_generator.state = course.order
         for batch in islice(batches(self.data, config.batch_size, self.generator, self.processes), course.batch, None):
             stopped = self._step(batch, stop.caught)

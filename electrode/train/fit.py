@@ -31,6 +31,7 @@ def fit(
     progress: Callable[[dict], None] | None = None,
     *,
     weights: np.ndarray | None = None,
+    warm: bool = False,
     checkpoint: Checkpoint | None = None,
     processes: Processes = ALONE,
 ) -> Training:
@@ -44,6 +45,7 @@ def fit(
         the labels that it has, and needs the model's natural variable
     config : the choices
     progress : called with a row of the history after each validation
+    warm : the model was trained before: its scales and constants stay
     weights : (F,) or, for a committee, (M, F), how much each training frame counts; by default as `config.bootstrap` says
     checkpoint : where the training is kept, None for nowhere
     processes : those that train together, see `processes`
@@ -65,7 +67,8 @@ def fit(
         weights = _drawn(model, training_frames, config)
     data, check = blocks(model, training_frames, weights, processes), blocks(model, validation_frames, None, processes)
     _require_labels(config, processes, training=data, validation=check)
-    model.adapt(data if processes.size == 1 else blocks(model, training_frames, jacobians=False))
+    if not warm:
+        model.adapt(data if processes.size == 1 else blocks(model, training_frames, jacobians=False))
     identity = _identity(model, training_frames, validation_frames, config, processes) if checkpoint else {}
     descent = Descent(model, data, check, config, progress, checkpoint, identity, processes)
     with Interruption(checkpoint is not None) as stop:

@@ -6,14 +6,14 @@ and dropped; errors then come from the model itself and need no slope of the bas
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 
 from electrode.models.base import Model
-from electrode.train.blocks import Block
+from electrode.train.blocks import Block, blocks
 from electrode.train.labels import between_neighbours, natural_energy, potential_of
 from electrode.train.predictions import predictions
 
@@ -42,6 +42,8 @@ class Geometry:
     charge, energy, forces, potential : labels of the B frames, (B,), (B,), (B, X), (B,), NaN where missing
     weight : (B,) of each frame
     between : (B, B), takes values of the frames to their slopes in charge, see `labels.between_neighbours`; rows of NaN where there is none
+    turned : gives `flat`, `flat_slope` and the next two at other scalars of the model; None where they do not depend on them
+    flat_change, flat_slope_change : (D, K), (D, X, K) derivatives in the scalars, None before `at`
     """
 
     channel: np.ndarray
@@ -58,6 +60,9 @@ class Geometry:
     potential: np.ndarray
     weight: np.ndarray
     between: np.ndarray
+    turned: Callable[[np.ndarray, bool], tuple] | None = None
+    flat_change: np.ndarray | None = None
+    flat_slope_change: np.ndarray | None = None
 
     @property
     def n_atoms(self) -> int:
@@ -67,6 +72,13 @@ class Geometry:
     def built(self) -> Geometry:
         """Return itself, see `Passing`."""
         return self
+
+    def at(self, scalars: np.ndarray, second: bool) -> Geometry:
+        """Return the geometry with the electrostatics of these scalars of the model, and with `second` their derivatives in these."""
+        if self.turned is None:
+            return self
+        value, slope, change, slope_change = self.turned(scalars, second)
+        return replace(self, flat=value, flat_slope=slope, flat_change=change, flat_slope_change=slope_change)
 
 
 @dataclass(frozen=True)
@@ -99,7 +111,9 @@ class Passing:
     def found(self) -> dict[str, np.ndarray]:
         """Return what `residuals` does, at the model's own weights and of all 3n forces, without a slope of the basis."""
         labels, n = _labels(self.model, self.frames), len(self.frames[0].geometry)
-        block = self.data.take(torch.full((len(self.frames),), self.place))
+        fresh = getattr(self.model.config, "learned_widths", False)  # the description moves with the weights
+        data, place = (blocks(self.model, self.frames[:1])[0], 0) if fresh else (self.data, self.place)
+        block = data.take(torch.full((len(self.frames),), place))
         out = predictions(self.model, replace(block, held={"charge": torch.from_numpy(labels.pop("charge"))}))
         return {name: (value - out[name].detach().numpy()) / (n if name == "energy" else 1) for name, value in labels.items()}
 
@@ -146,8 +160,20 @@ def _geometry(model, block, frames, weight, roots) -> Geometry:
     fixed = tuple(x[0] for x in model.fixed(block.structure, torch.tensor([0]), torch.arange(n)))
     return Geometry(
         channel, *flat, basis, basis_slope, float(block.description["short_range"][0]), slope_of("short_range").ravel(), fixed,
-        labels["charge"], labels["energy"], labels["forces"][:, kept], labels["conjugate"], weight, _between(frames),
+        labels["charge"], labels["energy"], labels["forces"][:, kept], labels["conjugate"], weight, _between(frames), _turned(model, block, kept),
     )  # fmt: skip
+
+
+def _turned(model: Model, block: Block, kept: np.ndarray) -> Callable[[np.ndarray, bool], tuple] | None:
+    """Return what gives the electrostatics at other scalars of the model, for the coordinates `kept`; None where they do not depend on them."""
+    if not getattr(model.config, "learned_widths", False):
+        return None
+
+    def turned(scalars: np.ndarray, second: bool) -> tuple:
+        value, slope, change, slope_change = model.turned_electrostatics(block.structure, scalars, second)
+        return value, slope[:, kept], change, slope_change if slope_change is None else slope_change[:, kept]
+
+    return turned
 
 
 def _labels(model: Model, frames: Sequence) -> dict[str, np.ndarray]:

@@ -11,13 +11,18 @@ from torch import Tensor
 from electrode.data.problems import fault
 from electrode.data.record import CONVERTIBLE_ZEROS, ElectrifiedFrame
 from electrode.models.base import Model
+from electrode.models.fields import refuse_charge_along_periods
+from electrode.state import Control, Structure
 
 _NEAR = 1e-6  # two values of the natural variable closer than this are one [e or V]
 
 
 def natural_energy(model: Model, frame: ElectrifiedFrame) -> float | None:
-    """Return the label of the model's scalar [eV], or None where the frame has no energy or not what its conversion needs."""
-    if frame.energy is None or frame.energy_kind == "none":
+    """Return the label of the model's scalar [eV], or None where the frame has no energy or not what its conversion needs.
+
+    An energy in a field that the frame itself calls good for forces only, since its polarisation lies on any branch, is none.
+    """
+    if frame.energy is None or frame.energy_kind == "none" or (_forces_only(frame) and np.any(frame.efield)):
         return None
     converted = model.natural == "potential" or frame.energy_kind in ("Omega", "Omega_total")
     if converted and (frame.n_excess is None or frame.mu is None):
@@ -25,6 +30,21 @@ def natural_energy(model: Model, frame: ElectrifiedFrame) -> float | None:
     if model.natural == "potential":
         return frame.grand_energy
     return frame.enthalpy if model.uses_field else frame.canonical_energy
+
+
+def polarization_of(frame: ElectrifiedFrame) -> tuple[np.ndarray | None, np.ndarray | None]:
+    """Return the dipole (3,) [e A] and the polarisability (9,) [e A^2/V], None where they are not labelled or good for forces only."""
+    return (None, None) if _forces_only(frame) else (frame.dipole, frame.polarizability)
+
+
+def quantum(frame: ElectrifiedFrame) -> np.ndarray:
+    """Return the lattice vectors times e that the frame's dipole is known up to, (3, 3) [e A], zeros for none."""
+    modulo = frame.polarization_branch == "modulo_lattice"
+    return np.where(modulo & frame.geometry.pbc[:, None], frame.geometry.cell.array, 0.0)
+
+
+def _forces_only(frame: ElectrifiedFrame) -> bool:
+    return frame.polarization_branch == "force_only"
 
 
 def charge_of(frame: ElectrifiedFrame) -> float | None:
@@ -45,13 +65,15 @@ def held(model: Model, frames: Sequence[ElectrifiedFrame]) -> dict[str, Tensor]:
     DataError
         where a frame lacks the natural variable.
     ValueError
-        for a frame in a field that the model does not read.
+        for a frame in a field that the model does not read, or a net charge in a field along a periodic direction.
     """
     natural = [f.charge if model.natural == "charge" else f.potential for f in frames]
     fields = np.array([np.zeros(3) if f.efield is None else f.efield for f in frames], dtype=np.float64)
     found = {model.natural: torch.tensor(natural, dtype=torch.float64)}
     if model.uses_field:
-        return {**found, "field": torch.from_numpy(fields)}
+        held = {**found, "field": torch.from_numpy(fields)}
+        refuse_charge_along_periods(Structure.from_atoms([f.atoms for f in frames]), Control(**held))
+        return held
     for frame, field in zip(frames, fields):
         if field.any():
             raise ValueError(f"{frame.where}: labelled in a field of {field} V/A, which {type(model).__name__} does not read; use a field scheme or leave the frame out")
@@ -82,8 +104,10 @@ def labels(model: Model, frames: Sequence[ElectrifiedFrame]) -> dict[str, Tensor
         "force_slope": slope[:, 1:],
     }
     if model.uses_field:
-        found["dipole"] = row([f.dipole for f in frames], 3)
+        both = [polarization_of(f) for f in frames]
+        found["dipole"], found["polarizability"] = row([d for d, _ in both], 3), row([a for _, a in both], 9)
         found["born_charges"] = row([f.born_charges for f in frames], 3 * n)
+        found["dipole_quantum"] = np.array([quantum(f) for f in frames])
     return {name: torch.from_numpy(value) for name, value in found.items()}
 
 

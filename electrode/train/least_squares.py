@@ -24,7 +24,7 @@ from scipy.linalg.blas import dsyrk
 from electrode.models.base import Model
 from electrode.train.blocks import Block
 from electrode.train.geometries import Geometry, Passing, geometries
-from electrode.train.linear_rows import Weights, derivatives, jacobians, outputs, residuals
+from electrode.train.linear_rows import Weights, alike, derivatives, jacobians, outputs, residuals
 from electrode.train.loss import Term
 
 STEPS = 30  # at most
@@ -78,13 +78,17 @@ class Problem:
         """Yield every geometry with its residuals; the model is left with the weights where slopes are not kept."""
         if self.data and isinstance(self.data[0], Passing):
             take_weights(self.model, self, theta)
-        for geometry in self.data:
-            yield geometry, self._slopes(geometry, geometry.found() if isinstance(geometry, Passing) else self._residuals(geometry, theta))
+            yield from ((geometry, self._slopes(geometry, geometry.found())) for geometry in self.data)
+        else:
+            yield from ((geometry, self._slopes(geometry, residuals(geometry, slope, *found))) for geometry, slope, found in self._outputs(theta, False))
 
-    def _residuals(self, geometry: Geometry, theta: np.ndarray) -> dict[str, np.ndarray]:
-        weights = self.shape.unpack(theta)
-        value, slope = outputs(geometry, weights, self.sizes)
-        return residuals(geometry, slope, *derivatives(self.model, geometry, value, weights.scalars, second=False))
+    def _outputs(self, theta: np.ndarray, second: bool) -> Iterator[tuple[Geometry, np.ndarray, list[np.ndarray]]]:
+        """Yield every geometry with the slopes of the heads' outputs and the energy's derivatives, see `linear_rows`."""
+        weights, passing = self.shape.unpack(theta), bool(self.data) and isinstance(self.data[0], Passing)
+        for some in ([g] for g in self.data) if passing else alike(self.data, second):
+            some = [g.built().at(weights.scalars, second) for g in some]
+            values, slopes = zip(*(outputs(g, weights, self.sizes) for g in some))
+            yield from zip(some, slopes, derivatives(self.model, some, values, weights.scalars, second))
 
     def errors(self, theta: np.ndarray) -> dict[str, float]:
         """Return the root mean square residual of each quantity that has labels."""
@@ -96,7 +100,7 @@ class Problem:
         """Return J^T J (upper triangle) and J^T r of the free weights, the prior included."""
         p, spread = int(self.free.sum()), self.spread[self.free]
         matrix, right = np.zeros((p, p), order="F"), (self.start - theta)[self.free] / spread**2
-        for rows, residual in _stacked(self._rows(geometry.built(), theta) for geometry in self.data):
+        for rows, residual in _stacked(self.rows(theta)):
             matrix = dsyrk(1.0, rows.T, 1.0, matrix, overwrite_c=1)
             right += rows.T @ residual
         matrix[np.diag_indices(p)] += 1.0 / spread**2
@@ -108,12 +112,14 @@ class Problem:
             return found
         return {**found, "force_slope": np.tensordot(geometry.between, found["forces"], 1)}
 
-    def _rows(self, geometry: Geometry, theta: np.ndarray) -> np.ndarray:
-        """Return weighted rows [jacobian of the free weights, residual] of a geometry's labels."""
-        weights = self.shape.unpack(theta)
-        value, slope = outputs(geometry, weights, self.sizes)
-        e, g_v, g_d, h_vv, h_vd = derivatives(self.model, geometry, value, weights.scalars, second=True)
-        found, slopes = (self._slopes(geometry, x) for x in (residuals(geometry, slope, e, g_v, g_d), jacobians(geometry, slope, g_v, h_vv, h_vd)))
+    def rows(self, theta: np.ndarray) -> Iterator[np.ndarray]:
+        """Yield weighted rows [jacobian of the free weights, residual] of the labels of each geometry."""
+        for geometry, slope, (e, g_v, g_d, h_vv, h_vd) in self._outputs(theta, True):
+            both = residuals(geometry, slope, e, g_v, g_d), jacobians(geometry, slope, g_v, g_d, h_vv, h_vd)
+            yield self._rows(geometry, *(self._slopes(geometry, x) for x in both))
+
+    def _rows(self, geometry: Geometry, found: dict[str, np.ndarray], slopes: dict[str, np.ndarray]) -> np.ndarray:
+        """Return the rows of one geometry."""
         parts = []
         for name, factor in self.factors.items():
             both = np.concatenate([slopes[name][..., self.free], found[name][..., None]], axis=-1)

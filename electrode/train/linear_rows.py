@@ -10,7 +10,7 @@ Frames that share a geometry share phi and phi'.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,6 +19,10 @@ from torch.func import jacrev, vmap
 
 from electrode.models.base import Model
 from electrode.train.geometries import Geometry
+
+
+_ROOM = 5e5  # numbers of a derivative that are found at once
+_HEADS = 6  # typical
 
 
 @dataclass(frozen=True)
@@ -50,28 +54,44 @@ def outputs(geometry: Geometry, weights: Weights, sizes: Sequence[int]) -> tuple
     return value, slope
 
 
-def derivatives(model: Model, geometry: Geometry, value: np.ndarray, scalars: np.ndarray, second: bool) -> list[np.ndarray]:
-    """Return E (B,), E_v (B, V), E_d (B, D) and, with `second`, E_vv (B, V, V), E_vd (B, V, D); v = outputs, scalars, charge."""
-    n, heads = value.shape
-    charge = torch.from_numpy(geometry.charge)
-    v = torch.cat([torch.from_numpy(np.concatenate([value.ravel(), scalars])).expand(len(charge), -1), charge[:, None]], dim=1)
-    d, fixed = torch.from_numpy(geometry.flat), geometry.fixed
+def alike(data: Sequence[Geometry], second: bool) -> Iterator[list[Geometry]]:
+    """Yield the geometries in groups of one size, so large that numbers of each derivative fill `_ROOM`."""
+    held: list[Geometry] = []
+    for geometry in data:
+        numbers = len(geometry.flat) * len(geometry.charge) * (len(geometry.channel) * _HEADS if second else 1)
+        if held and (geometry.n_atoms != held[0].n_atoms or numbers * len(held) > _ROOM):
+            yield held
+            held = []
+        held.append(geometry)
+    if held:
+        yield held
 
-    def energy(v, d):
+
+def derivatives(model: Model, some: Sequence[Geometry], values: Sequence[np.ndarray], scalars: np.ndarray, second: bool) -> Iterator[list[np.ndarray]]:
+    """Yield for each of some geometries of one size E (B,), E_v (B, V), E_d (B, D) and, with `second`, E_vv (B, V, V), E_vd (B, V, D); v = outputs, scalars, charge."""
+    n, heads = values[0].shape
+    ends = np.cumsum([len(g.charge) for g in some])
+    each = lambda parts: torch.stack(tuple(parts)).repeat_interleave(torch.tensor([len(g.charge) for g in some]), 0)
+    charge, now = torch.from_numpy(np.concatenate([g.charge for g in some])), torch.from_numpy(scalars)
+    v = torch.cat([each(torch.from_numpy(np.concatenate([x.ravel(), scalars])) for x in values), charge[:, None]], dim=1)
+    d, fixed = each(torch.from_numpy(g.flat) for g in some), [each(parts) for parts in zip(*(g.fixed for g in some))]
+    turned = None if some[0].flat_change is None else each(torch.from_numpy(g.flat_change) for g in some)
+
+    def energy(v, d, fixed, change):
+        if change is not None:
+            d = d + change @ (v[n * heads : -1] - now)  # exact to the first order, which is all that is asked for
         return model.energy(v[: n * heads].reshape(n, heads), v[n * heads : -1], d, v[-1], *fixed)[0]
 
-    with_value = lambda v, d: (energy(v, d),) * 2
-    slopes = jacrev(with_value, argnums=(0, 1), has_aux=True)
-    if not second:
-        (g_v, g_d), e = vmap(slopes, in_dims=(0, None))(v, d)
-        return [x.detach().numpy() for x in (e, g_v, g_d)]
+    slopes = jacrev(lambda *x: (energy(*x),) * 2, argnums=(0, 1), has_aux=True)
 
-    def both(v, d):
-        (g_v, g_d), e = slopes(v, d)
+    def both(*x):
+        (g_v, g_d), e = slopes(*x)
         return g_v, (e, g_v, g_d)
 
-    (h_vv, h_vd), (e, g_v, g_d) = vmap(jacrev(both, argnums=(0, 1), has_aux=True), in_dims=(0, None))(v, d)
-    return [x.detach().numpy() for x in (e, g_v, g_d, h_vv, h_vd)]
+    over = vmap(jacrev(both, argnums=(0, 1), has_aux=True) if second else slopes, in_dims=(0, 0, 0, None if turned is None else 0))
+    one, other = over(v, d, fixed, turned)
+    found = (*other, *one) if second else (other, *one)
+    yield from zip(*(np.split(x.detach().numpy(), ends[:-1]) for x in found))
 
 
 def residuals(geometry: Geometry, slope: np.ndarray, e: np.ndarray, g_v: np.ndarray, g_d: np.ndarray) -> dict[str, np.ndarray]:
@@ -86,7 +106,7 @@ def residuals(geometry: Geometry, slope: np.ndarray, e: np.ndarray, g_v: np.ndar
     }
 
 
-def jacobians(geometry: Geometry, slope, g_v, h_vv, h_vd) -> dict[str, np.ndarray]:
+def jacobians(geometry: Geometry, slope, g_v, g_d, h_vv, h_vd) -> dict[str, np.ndarray]:
     """Return the derivatives of found energy per atom (B, P), forces (B, X, P) and potential (B, P) in the packed weights."""
     n, heads = slope.shape[:2]
     b, o, x = len(g_v), n * heads, slope.shape[2]
@@ -106,5 +126,8 @@ def jacobians(geometry: Geometry, slope, g_v, h_vv, h_vd) -> dict[str, np.ndarra
     columns["energy"] += [constants(g_o).reshape(b, -1) / n, g_v[:, o:-1] / n]
     columns["conjugate"] += [constants(curved_o).reshape(b, -1), h_vv[:, -1, o:-1]]
     moved = constants(turned_o).reshape(b, belongs.shape[1] * heads, x).swapaxes(1, 2)
-    columns["forces"] += [-moved, -turned[:, o:-1].swapaxes(1, 2)]
+    of_scalars = turned[:, o:-1].swapaxes(1, 2)
+    if geometry.flat_slope_change is not None:
+        of_scalars = of_scalars + np.tensordot(g_d, geometry.flat_slope_change, 1)
+    columns["forces"] += [-moved, -of_scalars]
     return {name: np.concatenate(parts, axis=-1) for name, parts in columns.items()}

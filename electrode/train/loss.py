@@ -17,7 +17,7 @@ from electrode.train.processes import ALONE, Processes
 
 LABELS = {  # quantity: name of its label; "consistency" needs none
     "energy": "energy", "forces": "forces", "conjugate": "conjugate", "capacitance": "capacitance", "force_slope": "force_slope",
-    "dipole": "dipole", "born_charges": "born_charges", "latent_charge": "charge",
+    "dipole": "dipole", "born_charges": "born_charges", "polarizability": "polarizability", "latent_charge": "charge",
 }  # fmt: skip
 QUANTITIES = (*LABELS, "consistency")
 
@@ -31,8 +31,10 @@ class Term:
     quantity : "energy" per atom [eV], "forces" [eV/A], "conjugate" (the charge [e] of a potential-natural model, the
         potential [V] of a charge-natural one), "capacitance" [e/V] (dQ/dPhi, from REF_hardness or from frames of one geometry at
         neighbouring charges), "force_slope" (dF/dx at fixed atoms from such frames, x the natural variable: Maxwell's other side,
-        -dPhi/dR or dQ/dR), in a field "dipole" [e A] and "born_charges" [e] (REF_bec), "latent_charge" (sum of a scheme's atomic
-        charges against Q [e], the published charge loss), "consistency" (that sum against the model's own -dOmega/dPhi [e])
+        -dPhi/dR or dQ/dR), in a field "dipole" [e A] (modulo a lattice vector times e where the frame's is known
+        no better), "born_charges" [e] (REF_bec) and "polarizability" [e A^2/V], "latent_charge" (sum of a scheme's atomic
+        charges against Q [e], the published charge loss), "consistency" (that sum against the model's own -dOmega/dPhi [e]; a scheme's
+        potential head against its own dE/dQ [V])
     weight : dimensionless
     scale : the error that counts as one, in the quantity's unit
     """
@@ -56,12 +58,22 @@ def errors(block: Block, out: dict[str, Tensor]) -> dict[str, Tensor]:
     n = len(block.structure.numbers) // len(block)
     found = {q: out[q] - block.labels[label] for q, label in LABELS.items() if q in out and label in block.labels}
     found["energy"] = found["energy"] / n
+    if "dipole" in found and "dipole_quantum" in block.labels:
+        found["dipole"] = folded(found["dipole"], block.labels["dipole_quantum"])
     if "atomic_charges" in out:
         q = out["atomic_charges"]
         latent = block.structure.total(q) if q.dim() == 1 else block.structure.total(q.mT).mT
         found["latent_charge"] = latent - block.labels["charge"]
         found["consistency"] = latent - out["conjugate"]
+    if "potential_slope" in out:
+        found["consistency"] = out["conjugate"] - out["potential_slope"]
     return found
+
+
+def folded(error: Tensor, quantum: Tensor) -> Tensor:
+    """Return errors (..., B, 3) of dipoles [e A] modulo the rows of (B, 3, 3), zeros for a dipole that is known: e - round(e c^-1) c."""
+    times = torch.einsum("...bi,bij->...bj", error.detach(), torch.linalg.pinv(quantum)).round()
+    return error - torch.einsum("...bj,bji->...bi", times, quantum)
 
 
 def counts(terms: Sequence[Term], block: Block) -> Tensor:

@@ -19,9 +19,10 @@ from electrode.models.base import Model
 from electrode.models.committee import Committee
 from electrode.models.domain import check_elements
 from electrode.state import Control, Structure
-from electrode.thermo import evaluate
+from electrode.thermo import evaluate, response
 from electrode.train.calibration import coverage
-from electrode.train.labels import charge_of, held, natural_energy, potential_of
+from electrode.train.labels import charge_of, held, natural_energy, polarization_of, potential_of, quantum
+from electrode.train.loss import folded
 
 BATCH = 32  # frames in one evaluation
 WINDOW = 0.5  # width of the bins in potential [V]
@@ -33,8 +34,11 @@ _KEYS = {  # quantity: (key of the root mean square error, factor from eV, A, e,
     "charge": ("charge_rmse_e", 1.0),
     "potential": ("potential_rmse_V", 1.0),
     "dipole": ("dipole_rmse_eA", 1.0),
+    "born_charges": ("born_charge_rmse_e", 1.0),
+    "polarizability": ("polarizability_rmse_eA2_per_V", 1.0),
     "latent_charge": ("latent_charge_rmse_e", 1.0),
     "latent_gap": ("latent_charge_gap_rmse_e", 1.0),
+    "head_gap": ("potential_head_gap_rmse_V", 1.0),
 }
 
 
@@ -49,8 +53,10 @@ class Comparison:
     ----------
     natural : the model's natural variable
     frames : F dictionaries quantity -> (label, prediction) or (label, prediction, spread), each of equal shape: "energy" () [eV per atom], "forces"
-        (N, 3) [eV/A], "charge" () [e] or "potential" () [V], "dipole" (3,) [e A], "latent_charge" () [e] (the sum of the
-        atomic charges against the label), "latent_gap" () [e] (that sum against the model's own charge)
+        (N, 3) [eV/A], "charge" () [e] or "potential" () [V], "dipole" (3,) [e A] (that of the label's branch), "born_charges" (N, 9) [e],
+        "polarizability" (9,) [e A^2/V], "latent_charge" () [e] (the sum of the
+        atomic charges against the label), "latent_gap" () [e] (that sum against the model's own charge),
+        "head_gap" () [V] (a potential head against the model's own dE/dQ)
     systems : F names
     potentials : F absolute potentials [V], NaN where a frame has none
     """
@@ -117,11 +123,12 @@ def frame_errors(model: Model, frames: Sequence[ElectrifiedFrame], *, window: fl
 
     Returns
     -------
-    dict with `n_frames` and, where labelled, `energy_rmse_meV_per_atom`, `force_rmse_meV_per_A`, `charge_rmse_e` (a
-    potential-natural model) or `potential_rmse_V` (a charge-natural one), `dipole_rmse_eA`; for a scheme with latent
-    charges `latent_charge_rmse_e` (their sum against the label) and `latent_charge_gap_rmse_e` (against the model's own
-    charge); for a committee the shares of labels inside its 50 % and 90 % intervals, `energy_coverage_50` ...
-    `force_coverage_90`, and `charge_` or `potential_`; the same again under `systems` (by name) and `windows` (a list, with the edges)
+    dict with `n_frames` and, where labelled, `energy_rmse_meV_per_atom`, `force_rmse_meV_per_A`, `charge_rmse_e` (a potential-natural
+    model) or `potential_rmse_V` (a charge-natural one), `dipole_rmse_eA`, `born_charge_rmse_e`, `polarizability_rmse_eA2_per_V`; for a
+    scheme with latent charges `latent_charge_rmse_e` (their sum against the label) and `latent_charge_gap_rmse_e` (against the model's own
+    charge), for one whose potential is a head `potential_head_gap_rmse_V` (against the model's own dE/dQ); for a committee the shares of
+    labels inside its 50 % and 90 % intervals, `energy_coverage_50` ... `force_coverage_90`, and `charge_` or `potential_`; the same again
+    under `systems` (by name) and `windows` (a list, with the edges)
 
     Raises
     ------
@@ -155,15 +162,19 @@ def _compare_batch(model: Model, frames: list[ElectrifiedFrame]) -> list[dict]:
     structure = Structure.from_atoms([f.atoms for f in frames])
     check_elements(model, structure)
     control = Control(**held(model, frames))
-    out = evaluate(model, structure, control)
+    out = evaluate(model, structure, control) | _responses(model, structure, control, frames)
     spreads = _spreads(model, structure, control, out) if isinstance(model, Committee) else {}
     rows = []
     for k, frame in enumerate(frames):
         predicted, spread = _predictions(model, out, structure, k), {name: value[k] for name, value in spreads.items()}
         labels = {name: label for name, label in _labels(model, frame).items() if label is not None}
         row = {name: (np.asarray(label), predicted[name], *_if_any(spread, name)) for name, label in labels.items() if name in predicted}
+        if "dipole" in row:
+            row["dipole"] = _on_one_branch(*row["dipole"], frame)
         if "latent_charge" in predicted:
             row["latent_gap"] = (out["charge"][k].numpy(), predicted["latent_charge"])
+        if "potential_slope" in out:
+            row["head_gap"] = (out["potential"][k].numpy(), out["potential_slope"][k].numpy())
         for name, values in row.items():
             if not np.isfinite(values[1]).all():
                 raise ValueError(f"{frame.where}: the model's {name} is not finite; check the structure and the model")
@@ -186,6 +197,18 @@ def _if_any(values: dict, name: str) -> tuple:
     return (values[name],) if name in values else ()
 
 
+def _responses(model: Model, structure: Structure, control: Control, frames: list[ElectrifiedFrame]) -> dict[str, Tensor]:
+    """Return Born charges and polarisability where a frame has them labelled and the model's polarisation is a derivative."""
+    labelled = any(f.born_charges is not None or polarization_of(f)[1] is not None for f in frames)
+    return response(model, structure, control) if labelled and model.uses_field and model.conservative and model.natural == "charge" else {}
+
+
+def _on_one_branch(label: np.ndarray, predicted: np.ndarray, frame: ElectrifiedFrame) -> tuple[np.ndarray, np.ndarray]:
+    """Return the label and the branch of a predicted dipole (3,) [e A] that is nearest to it, of those that the label does not tell apart."""
+    error = folded(torch.as_tensor(predicted - label)[None], torch.as_tensor(quantum(frame))[None])[0]
+    return label, label + error.numpy()
+
+
 def _predictions(model: Model, out: dict[str, Tensor], structure: Structure, k: int) -> dict[str, np.ndarray]:
     atoms = structure.system == k
     found = {
@@ -197,18 +220,24 @@ def _predictions(model: Model, out: dict[str, Tensor], structure: Structure, k: 
     del found[model.natural]
     if "dipole" in out:
         found["dipole"] = out["dipole"][k]
+    if "born_charges" in out:
+        found["born_charges"] = out["born_charges"][atoms].flatten(1)
+    if "polarizability" in out:
+        found["polarizability"] = out["polarizability"][k].flatten()
     if "atomic_charges" in out:
         found["latent_charge"] = out["atomic_charges"][atoms].sum()
     return {name: value.numpy() for name, value in found.items()}
 
 
 def _labels(model: Model, frame: ElectrifiedFrame) -> dict:
-    charge, energy = charge_of(frame), natural_energy(model, frame)
+    charge, energy, (dipole, polarizability) = charge_of(frame), natural_energy(model, frame), polarization_of(frame)
     return {
         "energy": None if energy is None else energy / len(frame.geometry),
         "forces": frame.forces,
         "charge": charge,
         "potential": potential_of(frame),
-        "dipole": frame.dipole,
+        "dipole": dipole,
+        "born_charges": frame.born_charges,
+        "polarizability": polarizability,
         "latent_charge": charge,
     }

@@ -1,6 +1,6 @@
 """What a model says of a block: its scalar's derivatives through the cached Jacobians, for one model or all members at once.
 
-    F = -J^T dA/dG,   conjugate = +-dA/dx,   C = dQ/dPhi,   dF/dx = -J^T d2A/dGdx,   P = -dA/dF,   Z = dP/dR = J^T dP/dG
+    F = -J^T dA/dG,   conjugate = +-dA/dx,   C = dQ/dPhi,   dF/dx = -J^T d2A/dGdx,   P = -dA/dF,   Z = dP/dR = J^T dP/dG,   alpha = dP/dF
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from electrode.state import Control
 if TYPE_CHECKING:
     from electrode.train.blocks import Block
 
-RESPONSES = ("capacitance", "force_slope", "born_charges")  # second derivatives: computed when asked for
+RESPONSES = ("capacitance", "force_slope", "born_charges", "polarizability")  # second derivatives: computed when asked for
 
 
 def members_of(model: Model) -> int:
@@ -47,7 +47,9 @@ def predictions(model: Model, block: Block, create_graph: bool = False, quantiti
     Returns
     -------
     dict with "energy" (B,) [eV], "forces" (B, 3n) [eV/A], "conjugate" (B,) [V] or [e], in a field "dipole" (B, 3) [e A]; where wanted
-    "capacitance" (B,) [e/V], "force_slope" (B, 3n) [eV/A per natural variable], "born_charges" (B, 9n) [e]
+    "capacitance" (B,) [e/V], "force_slope" (B, 3n) [eV/A per natural variable], "born_charges" (B, 9n) [e],
+    "polarizability" (B, 9) [e A^2/V]; of a scheme whose potential is a
+    head "potential_slope" (B,), dE/dQ [V]
     """
     leaf = lambda v: v.detach().requires_grad_()
     held, leaves = {k: leaf(v) for k, v in block.held.items()}, {k: leaf(v) for k, v in block.description.items()}
@@ -61,20 +63,35 @@ def _derivatives(model, block, held, leaves, out, create_graph, quantities) -> d
     slopes = _gradient(energy, [*held.values(), *leaves.values()], create_graph or bool(wanted))
     by_control = dict(zip(held, slopes))
     sign = 1.0 if model.natural == "charge" else -1.0
-    conjugate = sign * by_control[model.natural]
+    slope = sign * by_control[model.natural]
+    conjugate = out.pop("potential_head", slope)  # a head of its own stands in its place
     found = {"energy": energy, "forces": -_pulled(block, leaves, slopes[len(held) :]), "conjugate": conjugate, **out}
-    if "field" in held:
+    if conjugate is not slope:
+        found["potential_slope"] = slope
+    if "forces" in out:
+        found["forces"] = out["forces"].reshape(*out["forces"].shape[:-2], len(block), -1)
+    if "born_charges" in out:
+        found["born_charges"] = out["born_charges"].reshape(*out["born_charges"].shape[:-3], len(block), -1)
+    if "field" in held and model.conservative:
         found["dipole"] = -by_control["field"]
     if "capacitance" in wanted:
         (stiffness,) = _gradient(conjugate, [held[model.natural]], create_graph)
         found["capacitance"] = stiffness if model.natural == "potential" else _inverse_near(block.labels["capacitance"], stiffness)
     if "force_slope" in wanted:
-        found["force_slope"] = -sign * _pulled(block, leaves, _gradient(conjugate, list(leaves.values()), create_graph))
-    if "born_charges" in wanted and "field" in held:
-        each = [_pulled(block, leaves, _gradient(found["dipole"][..., k], list(leaves.values()), create_graph)) for k in range(3)]
-        by_atom = [z.reshape(*z.shape[:-1], -1, 3) for z in each]  # (..., B, n, displacement) of one polarisation
-        found["born_charges"] = torch.stack(by_atom, dim=-2).flatten(-3)
+        found["force_slope"] = -sign * _pulled(block, leaves, _gradient(slope, list(leaves.values()), create_graph))
+    if {"born_charges", "polarizability"} & set(wanted) and "dipole" in found:
+        found |= _of_polarisation(block, found["dipole"], held["field"], leaves, create_graph)
     return found
+
+
+def _of_polarisation(block: Block, dipole: Tensor, field: Tensor, leaves: dict[str, Tensor], create_graph: bool) -> dict[str, Tensor]:
+    """Return "born_charges" (..., B, 9n) and "polarizability" (..., B, 9), zeros where the block has neither label."""
+    labels = [block.labels[q] for q in ("born_charges", "polarizability") if q in block.labels]
+    if labels and all(torch.isnan(x).all() for x in labels):
+        return {name: dipole.new_zeros(*dipole.shape[:-1], size) for name, size in (("born_charges", 3 * block.structure.positions.numel() // len(block)), ("polarizability", 9))}
+    each = [_gradient(dipole[..., k], [field, *leaves.values()], create_graph) for k in range(3)]
+    by_atom = [z.reshape(*z.shape[:-1], -1, 3) for z in (_pulled(block, leaves, e[1:]) for e in each)]  # (..., B, n, displacement) of one polarisation
+    return {"born_charges": torch.stack(by_atom, dim=-2).flatten(-3), "polarizability": torch.stack([e[0] for e in each], dim=-2).flatten(-2)}
 
 
 def _gradient(value: Tensor, wrt: list[Tensor], create_graph: bool) -> tuple[Tensor, ...]:
@@ -84,16 +101,11 @@ def _gradient(value: Tensor, wrt: list[Tensor], create_graph: bool) -> tuple[Ten
 
 
 def _pulled(block: Block, leaves: dict[str, Tensor], slopes) -> Tensor:
-    """Return J^T s (..., B, 3n); without a Jacobian the description is the positions themselves."""
-    b = len(block)
-    total = 0.0
+    """Return the sum of J^T s (..., B, 3n) over the descriptions."""
+    b, total = len(block), 0.0
     for name, slope in zip(leaves, slopes):
         lead = slope.shape[: slope.dim() - block.description[name].dim()]
-        slope = slope.reshape(*lead, b, -1)
-        if name in block.jacobian:
-            rows = slope.reshape(-1, b, slope.shape[-1]).transpose(0, 1)
-            slope = torch.bmm(rows, block.jacobian[name]).transpose(0, 1).reshape(*lead, b, -1)
-        total = total + slope
+        total = total + block.pull(name, slope.reshape(*lead, b, -1))
     return total
 
 

@@ -135,7 +135,7 @@ def fit_energies(model: Model, frames: Sequence, elements: Sequence[int]) -> Non
 
 def _energies(model: Model) -> tuple[Tensor, tuple[int, ...]]:
     """Return the table of the elements' energies and its elements in order."""
-    if hasattr(model, "heads"):
+    if hasattr(model, "heads") and hasattr(model.heads, "offsets"):
         return model.heads.offsets.data[:, 0], _elements(asdict(model.config))
     tables = [v for name, v in (*model.named_parameters(), *model.named_buffers()) if name.split(".")[-1] in ("element_energy", "atomic_energies")]
     if len(tables) != 1:

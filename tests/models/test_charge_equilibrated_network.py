@@ -1,7 +1,7 @@
 """The charge-equilibrated network, fitted to labels of the baseline, keeps every promise of a model."""
 
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 from functools import lru_cache
 
 import numpy as np
@@ -9,6 +9,7 @@ import pytest
 import torch
 from teacher import SMALL, frames, interface
 
+from electrode.models.committee import Committee, CommitteeConfig
 from electrode.models.equilibration import Equilibration, EquilibrationConfig, _capacitor
 from electrode.models.store import load_model, save_model
 from electrode.physics.screened_coulomb import ScreenedCoulomb
@@ -37,8 +38,8 @@ STEPPED = {
 
 
 @lru_cache(maxsize=None)
-def fitted(fragments=False, stepped=False):
-    changes = {"fragments": True, "coulomb": ScreenedCoulomb(bonds=True)} if fragments else STEPPED if stepped else {}
+def fitted(fragments=False, stepped=False, widths=False):
+    changes = {"fragments": True, "coulomb": ScreenedCoulomb(bonds=True)} if fragments else STEPPED if stepped else {"learned_widths": widths}
     model = Equilibration(config(**changes))
     solve(model, *frames(), TrainConfig(epochs=4))
     return model
@@ -60,6 +61,25 @@ class TestFragments(ModelContract):
     @pytest.fixture
     def case(self):
         return Case(fitted(fragments=True), SYSTEMS[:2], charge=0.01, potential=5.0)
+
+
+class TestLearnedWidths(ModelContract):
+    @pytest.fixture
+    def case(self):
+        return Case(fitted(widths=True), SYSTEMS[:2], charge=0.01, potential=5.0)
+
+
+def test_widths_are_learned_and_stored(tmp_path):
+    model = fitted(widths=True)
+    assert (model.scalars()[1:].abs() > 1e-4).all() and len(model.scalars()) == 4
+    save_model(model, tmp_path / "m")
+    energies = [evaluate(m, Structure.from_atoms(SYSTEMS[1]), Control(charge=0.02))["canonical_energy"].item() for m in (model, load_model(tmp_path / "m"))]
+    assert energies[0] == energies[1]
+
+
+def test_members_of_a_committee_share_their_widths():
+    with pytest.raises(ValueError, match="one pass"):
+        Committee(CommitteeConfig("equilibration", asdict(config(learned_widths=True)), 2))
 
 
 @pytest.mark.parametrize("fragments", [False, True])
@@ -143,7 +163,7 @@ def test_steps_bend_the_inverse_capacitance():
 def test_a_model_stored_before_there_were_parts_steps_and_gaps_still_loads(tmp_path):
     save_model(fitted(), tmp_path / "m")
     head = json.loads((tmp_path / "m" / "model.json").read_text())
-    for name in ("others", "other_length", "first_weight", "charges", "gaps"):
+    for name in ("others", "other_length", "first_weight", "charges", "gaps", "learned_widths"):
         del head["config"][name]
     del head["card"]["countercharge_gaps"]
     (tmp_path / "m" / "model.json").write_text(json.dumps(head))

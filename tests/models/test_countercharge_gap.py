@@ -8,7 +8,9 @@ import torch
 from teacher import SMALL, frames, interface
 
 from electrode.calculator import ElectrodeCalculator
+from electrode.learn.saddle import matched_ends
 from electrode.models.store import load_model, save_model
+from electrode.pathway.sweep import bare_copy
 from electrode.state import Control, Structure
 from electrode.thermo import evaluate
 from electrode.train.config import TrainConfig
@@ -96,3 +98,11 @@ def test_the_card_says_which_gaps():
         card_of([frames()[0][0], moved(frames()[0][0])])
     with pytest.raises(ValueError, match="different countercharge_gap"):
         card_of([frames()[0][0], replace(frames()[0][0], countercharge_gap=None)], several_gaps=True)
+
+
+def test_end_states_of_a_search_keep_their_gap_alone():
+    first, last = placed(FAR), placed(FAR)
+    last.positions[-1, 2] += 0.5
+    for atoms in (first, last):
+        atoms.info["eir_mu"] = -4.0
+    assert [a.info for a in (*matched_ends(first, last), bare_copy(first))] == [{"eir_countercharge_gap": FAR}] * 3

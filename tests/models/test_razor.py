@@ -201,10 +201,9 @@ def test_rows_of_the_force_slope_match_finite_differences():
     rng = np.random.default_rng(0)
     theta = solved.start + 0.1 * rng.normal(size=len(solved.start))
     step = 1e-5 * rng.normal(size=len(theta))
-    for geometry in solved.data:
-        rows = solved._rows(geometry, theta)
+    for geometry, rows, up, down in zip(solved.data, *(solved.rows(theta + k * step) for k in (0, 1, -1)), strict=True):
         assert len(rows) == 3 * geometry.n_atoms  # of three charges one has neighbours on both sides
-        up, down = (solved._rows(geometry, theta + k * step)[:, -1] for k in (1, -1))
+        up, down = up[:, -1], down[:, -1]
         assert np.allclose(rows[:, :-1] @ step, (down - up) / 2, rtol=1e-5, atol=1e-6 * np.abs(rows[:, :-1] @ step).max())
 
 

@@ -73,7 +73,7 @@ def test_the_sum_of_one_is_the_model():
 
 
 def test_the_field_goes_to_the_terms_that_read_one():
-    structure, control = Structure.from_atoms(one_atom()), Control(charge=0.3, field=[[0.1, 0.0, -0.2]])
+    structure, control = Structure.from_atoms(one_atom()), Control(charge=0.3, field=[[0.0, 0.0, -0.2]])
     alone, both = FieldToy(), Sum(ChargeToy(), FieldToy())
     assert both.uses_field and not Sum(ChargeToy()).uses_field
     a, b, c = evaluate(alone, structure, control), evaluate(both, structure, control), evaluate(ChargeToy(), structure, Control(charge=0.3))
@@ -109,11 +109,15 @@ def test_the_card_is_the_first_one_with_what_all_terms_share():
 
 def test_what_a_class_states_is_true_of_a_sum_only_if_of_all_terms():
     class Loose(Model):
-        conservative, variational, conjugate = False, False, "head"
+        variational = False
 
-    loose = Sum(ChargeToy(), Loose())
-    assert (loose.conservative, loose.variational, loose.conjugate) == (False, False, "head")
-    assert (Sum(ChargeToy()).conservative, Sum(ChargeToy()).variational, Sum(ChargeToy()).conjugate) == (True, True, "derivative")
+    assert not Sum(ChargeToy(), Loose()).variational and Sum(ChargeToy()).variational
+
+
+@pytest.mark.parametrize("own", [{"conservative": False}, {"conjugate": "head"}])
+def test_terms_with_heads_of_their_own_do_not_add_up(own):
+    with pytest.raises(ValueError, match="Sum: expected .*a head of (its|their) own"):
+        Sum(ChargeToy(), type("Headed", (Model,), own)())
 
 
 def slab(seed):

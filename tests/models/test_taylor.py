@@ -78,9 +78,8 @@ def test_residual_rows_match_finite_differences():
         rng = np.random.default_rng(0)
         theta = solved.start + 0.1 * rng.normal(size=len(solved.start))
         step = 1e-5 * rng.normal(size=len(theta))
-        for geometry in solved.data:
-            rows = solved._rows(geometry, theta)
-            up, down = (solved._rows(geometry, theta + k * step)[:, -1] for k in (1, -1))
+        for rows, up, down in zip(*(solved.rows(theta + k * step) for k in (0, 1, -1)), strict=True):
+            up, down = up[:, -1], down[:, -1]
             assert np.allclose(rows[:, :-1] @ step, (down - up) / 2, rtol=1e-5, atol=1e-6 * np.abs(rows[:, :-1] @ step).max())
 
 

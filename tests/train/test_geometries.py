@@ -15,6 +15,9 @@ from electrode.train.geometries import Geometry, Passing, by_geometry
 from electrode.train.least_squares import problem
 
 
+WIDTHS = "equilibration, learned widths"
+
+
 def data():
     """Frames of two sizes and two charges each, the forces on some atoms of one size not known."""
     a = labelled(interface(height=-1.1, seed=5), (-0.001, 0.002), "h")
@@ -30,9 +33,10 @@ def masked(frame):
 
 def made(scheme, frames, like=None):
     """Return the problem of fitting a scheme to the frames, and weights away from its start; with the landmarks of another model."""
+    scheme, choices = ("equilibration", {"learned_widths": True}) if scheme == WIDTHS else (scheme, {})
     elements = tuple(sorted({int(z) for f in frames for z in f.geometry.numbers}))
     kind = SCHEMES[scheme]
-    model = kind.load()(replace(kind.config().for_elements(elements), landmarks=6))
+    model = kind.load()(replace(kind.config().for_elements(elements), landmarks=6, **choices))
     described = blocks(model, [frames[rows[0]] for rows in by_geometry(frames)])
     model.adapt(described)
     if like is not None:  # rounding may turn the whitened basis round
@@ -41,7 +45,7 @@ def made(scheme, frames, like=None):
     return found, found.start + 0.03 * found.spread.clip(max=1.0) * np.random.default_rng(0).normal(size=len(found.start))
 
 
-@pytest.mark.parametrize("scheme", ["equilibration", "taylor"])
+@pytest.mark.parametrize("scheme", ["equilibration", WIDTHS, "taylor"])
 def test_geometries_in_passing_give_the_same_sums(scheme, monkeypatch):
     frames = data()
     held, theta = made(scheme, frames)
@@ -55,7 +59,7 @@ def test_geometries_in_passing_give_the_same_sums(scheme, monkeypatch):
         np.testing.assert_allclose(other, one, rtol=1e-9, atol=1e-9 * np.abs(one).max())
 
 
-@pytest.mark.parametrize("scheme", ["equilibration", "taylor"])
+@pytest.mark.parametrize("scheme", ["equilibration", WIDTHS, "taylor"])
 def test_the_gradient_is_that_of_the_cost(scheme):
     """J^T r of the sums against central differences of the cost, along random directions."""
     solved, theta = made(scheme, data())
@@ -64,6 +68,16 @@ def test_the_gradient_is_that_of_the_cost(scheme):
         step = 1e-5 * direction * solved.spread.clip(max=1.0)
         slope = 0.5 * (solved.cost(theta + step) - solved.cost(theta - step))
         assert -2.0 * right @ step == pytest.approx(slope, rel=1e-4)
+
+
+def test_the_gradient_in_the_widths_is_that_of_the_cost():
+    solved, theta = made(WIDTHS, data())
+    widths = np.arange(len(theta) - len(solved.model.heads.offsets), len(theta))
+    _, right = solved.normal(theta)
+    for k in widths:
+        step = 1e-4 * (np.arange(len(theta)) == k)
+        assert abs(right[k]) > 1.0
+        assert -2.0 * right @ step == pytest.approx(0.5 * (solved.cost(theta + step) - solved.cost(theta - step)), rel=1e-5)
 
 
 def test_coordinates_without_a_label_take_no_room():

@@ -37,7 +37,7 @@ def ions():
     frames = []
     for f, r in zip(field, positions):
         atoms = interface()[:2]
-        atoms.positions = r
+        atoms.positions, atoms.pbc = r, False
         frames.append(ElectrifiedFrame(atoms, energy=0.0, energy_kind="enthalpy", n_excess=-0.05, mu=-4.5, mu_zero="electrolyte", efield=f, forces=np.zeros((2, 3)), dipole=np.zeros(3), born_charges=np.zeros((2, 9))))
     return frames, field, positions
 

@@ -1,0 +1,81 @@
+"""One differentiable electric enthalpy: forces, polarisation, Born charges and polarisability are its derivatives.
+
+    H(R, Q, F) = sum_i [ E0_Z + s Out(h_i) ] - Q F.r_c,      dH/dF = -P,      Z_i = dP/dR_i,      alpha = dP/dF
+
+h_i are the numbers of an equivariant network that sees the field as vectors (`nn.field`): without a field nothing of it is left, joint
+rotations and inversions of atoms and field change nothing, and Z and alpha of a crystal can be trained on frames without any field.
+H depends on differences of positions alone and has one value in a periodic cell too: the branch of the polarisation that goes on from zero field.
+Labels of a polarisation that is known up to a lattice vector times e are compared modulo it.  Homogeneous insulators and molecules:
+inside a metal a uniform field is screened, which a short-ranged network cannot know.
+
+Falletta et al., Nat. Commun. 16, 4031 (2025).  Departs from it: the network is `nn.equivariant`, l = 1, not Allegro; the term of a net charge.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from electrode.models.base import Model
+from electrode.models.fields import NO_CONJUGATE, adapt_field_network, enthalpy
+from electrode.nn.atomic import check_elements
+from electrode.nn.field import FieldNetwork, FieldVectors
+from electrode.nn.representation import RepresentationConfig
+from electrode.state import Control, Structure
+
+
+@dataclass(frozen=True)
+class EnthalpyConfig:
+    """Choices of the scheme.
+
+    Parameters
+    ----------
+    elements : atomic numbers
+    representation : the network, which must be equivariant
+    readout_hidden : width of the readout
+    seed : of the initial weights
+    """
+
+    elements: tuple[int, ...]
+    representation: RepresentationConfig = field(default_factory=RepresentationConfig)
+    readout_hidden: int = 32
+    seed: int = 0
+
+    def __post_init__(self):
+        if self.representation.kind != "equivariant":
+            raise ValueError(f"EnthalpyConfig: expected an equivariant representation, whose vectors take the field, got {self.representation.kind!r}")
+        if self.readout_hidden < 1:
+            raise ValueError(f"EnthalpyConfig.readout_hidden: expected a width of at least 1, got {self.readout_hidden}")
+        check_elements(self.elements)
+
+    @classmethod
+    def for_elements(cls, elements: tuple[int, ...]) -> EnthalpyConfig:
+        """Return the default choices for atoms of these atomic numbers."""
+        return cls(tuple(sorted(elements)))
+
+
+class Enthalpy(Model):
+    """Falletta et al.'s scalar H(R, F), with the energy of a net charge."""
+
+    natural = "charge"
+    uses_field = True
+    branch_safe = True
+    symmetry = "E(3)"
+    fails = {"conjugate": NO_CONJUGATE}
+
+    def __init__(self, config: EnthalpyConfig):
+        super().__init__()
+        self.config, shape = config, config.representation
+        draw = torch.Generator().manual_seed(config.seed)
+        vectors = FieldVectors(len(config.elements), shape.channels, shape.layers, shape.radial_functions, shape.cutoff, config.readout_hidden, draw)
+        self.network = FieldNetwork(config.elements, shape.cutoff, vectors)
+
+    def adapt(self, data) -> None:
+        """Fit scales and the elements' energies to the training data."""
+        adapt_field_network(self, data)
+
+    def forward(self, structure: Structure, control: Control, description: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Return H."""
+        return {"natural_energy": enthalpy(self.network, structure, control, description["positions"])}

@@ -1,0 +1,76 @@
+"""Energies of atoms in a uniform field, and the equivariant network that sees it as vectors.
+
+    E = sum_i [ E0_Z + s Out(h_i) ],      v_i <- v_i + w_t(h_i) F      before each message passing t of `nn.equivariant`
+
+The field enters through vectors alone and reaches the numbers h in scalar products with them: without a field nothing is added, and a
+rotation or an inversion of atoms and field together changes no number.  All is smooth in the field, so that every derivative by it exists.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from electrode.nn.dense import linear
+from electrode.nn.equivariant import EquivariantLayer
+from electrode.nn.graph import Graph
+from electrode.nn.radial import RadialBasis
+from electrode.nn.readout import Readout
+from electrode.nn.scaling import element_rows
+from electrode.state import Structure
+
+
+class FieldVectors(nn.Module):
+    """Out(h_i) of atoms in a field; parameters as those of `nn.invariant.Invariant`, and `hidden`, the width of the readout."""
+
+    def __init__(self, n_elements: int, channels: int, layers: int, n_functions: int, cutoff: float, hidden: int, draw: torch.Generator):
+        super().__init__()
+        self.embedding = nn.Parameter(torch.randn(n_elements, channels, generator=draw, dtype=torch.float64))
+        self.basis = RadialBasis(n_functions, cutoff)
+        self.coupling = nn.ModuleList(linear(channels, channels, draw, bias=False, gain=0.3) for _ in range(layers))
+        self.interaction = nn.ModuleList(EquivariantLayer(channels, n_functions, False, k == layers - 1, draw) for k in range(layers))
+        self.readout = Readout(channels, hidden, draw, gain=0.1)
+
+    def forward(self, channel: Tensor, graph: Graph, field: Tensor) -> Tensor:
+        """Return (N,) from each atom's row of the embedding (N,) and the field at it (N, 3) [V/A]."""
+        h, around = self.embedding[channel], self.basis.around(graph)
+        v = h.new_zeros(len(h), 3, h.shape[1])
+        for couple, layer in zip(self.coupling, self.interaction):
+            h, v = layer(h, v + field[:, :, None] * couple(h)[:, None, :], around, graph)
+        return self.readout(h)
+
+    def adapt(self, samples: Sequence[tuple[Tensor, Graph, Tensor]]) -> None:
+        """Scale the radial functions to samples of what `forward` is given."""
+        self.basis.adapt([graph for _, graph, _ in samples])
+
+
+class FieldNetwork(nn.Module):
+    """The energy of systems as a sum over atoms of what a network gives them in a field.
+
+    Parameters
+    ----------
+    elements : atomic numbers
+    cutoff : of the neighbours [A]
+    atomic : called as `FieldVectors` is, gives (N,)
+    """
+
+    def __init__(self, elements: tuple[int, ...], cutoff: float, atomic: nn.Module):
+        super().__init__()
+        self.elements, self.cutoff, self.atomic = tuple(elements), cutoff, atomic
+        self.register_buffer("element_energy", torch.zeros(len(elements), dtype=torch.float64))
+        self.register_buffer("energy_scale", torch.ones((), dtype=torch.float64))
+
+    def forward(self, structure: Structure, positions: Tensor, field: Tensor) -> Tensor:
+        """Return the energies (S,) [eV] at `positions` (N, 3) [A] in fields (S, 3) [V/A]."""
+        inputs = self.inputs(structure, positions, field)
+        return structure.total(self.element_energy[inputs[0]] + self.energy_scale * self.atomic(*inputs))
+
+    def inputs(self, structure: Structure, positions: Tensor, field: Tensor) -> tuple[Tensor, Graph, Tensor]:
+        """Return the row of each atom's element (N,), the graph, and the field at each atom (N, 3)."""
+        return element_rows(structure.numbers, self.elements), Graph.of(structure, positions, self.cutoff), field.index_select(0, structure.system)
+
+    def one_hot(self, structure: Structure) -> Tensor:
+        """Return which element each atom is, (N, elements) of 0 and 1."""
+        return nn.functional.one_hot(element_rows(structure.numbers, self.elements), len(self.elements)).double()

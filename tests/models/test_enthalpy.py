@@ -1,0 +1,116 @@
+"""The electric enthalpy: a model's promises, those of one in a field, and that it learns all its derivatives."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from calculators import numerical_forces
+from field_contract import FieldContract, InField
+from fields import FIELD, crystal, hydroxide, labelled, water
+
+from electrode.calculator import ElectrodeCalculator
+from electrode.data.record import ElectrifiedFrame
+from electrode.models.enthalpy import Enthalpy, EnthalpyConfig
+from electrode.nn.representation import RepresentationConfig
+from electrode.state import Control, Structure
+from electrode.testing import Case, ModelContract
+from electrode.thermo import evaluate, response
+from electrode.train.blocks import blocks
+from electrode.train.config import TrainConfig
+from electrode.train.loss import folded
+from electrode.train.metrics import frame_errors
+from electrode.train.train import train
+
+SHAPE = {"channels": 6, "layers": 2, "radial_functions": 4, "cutoff": 3.0}
+
+
+def model(seed=0):
+    return Enthalpy(EnthalpyConfig((1, 8), RepresentationConfig(**SHAPE), readout_hidden=6, seed=seed)).eval()
+
+
+def trained(epochs, members=1):
+    config = TrainConfig.for_scheme("enthalpy", epochs=epochs, validate_every=20, learning_rate=0.01, batch_size=16)
+    return train("enthalpy", labelled(16), labelled(4, seed=1), config, {"representation": SHAPE, "readout_hidden": 6}, members=members)
+
+
+class TestInField(FieldContract):
+    @pytest.fixture
+    def in_field(self):
+        return InField(model(), [water(), hydroxide(), crystal()], [0.0, -1.0, 0.0], FIELD)
+
+
+class TestWithoutField(ModelContract):
+    @pytest.fixture
+    def case(self):
+        return Case(model(), [crystal(), crystal(seed=2)], charge=0.0, potential=4.0)
+
+
+def test_it_learns_the_enthalpy_and_its_derivatives():
+    first, last = trained(1).history[0], trained(15).history[-1]
+    assert last["validation_loss"] < 0.5 * first["validation_loss"]
+    assert {f"validation_{name}" for name in ("energy", "forces", "dipole", "born_charges", "polarizability")} <= set(last)
+
+
+def test_what_is_trained_is_what_is_evaluated():
+    frames = labelled(4)
+    (block,) = blocks(model(), frames)
+    found = block.predict(model(), quantities=("born_charges", "polarizability"))
+    structure, control = block.structure, Control(charge=0.0, field=block.held["field"])
+    out = evaluate(model(), structure, control) | response(model(), structure, control)
+    for name, key in (("energy", "enthalpy"), ("forces", "forces"), ("dipole", "dipole"), ("born_charges", "born_charges"), ("polarizability", "polarizability")):
+        assert (found[name].flatten() - out[key].flatten()).abs().max() < 1e-12
+    assert not block.predict(model(), quantities=("born_charges",))["born_charges"].equal(torch.zeros(4, 27, dtype=torch.float64))
+    unlabelled = blocks(model(), labelled(4)[1::2])[0].predict(model(), quantities=("born_charges",))  # not worked out for nothing
+    assert not unlabelled["born_charges"].any()
+
+
+def test_a_dipole_known_up_to_a_lattice_vector_is_compared_modulo_it():
+    cell = np.array([[3.0, 0.0, 0.0], [0.5, 4.0, 0.0], [0.0, 0.0, 9.0]])
+    error = torch.tensor([[0.1, -0.2, 0.3], [0.1, -0.2, 0.3]], dtype=torch.float64)
+    jumped = error + torch.tensor([[2, -1, 0], [2, -1, 0]]).double() @ torch.tensor(cell)
+    quanta = torch.stack([torch.tensor(cell), torch.zeros(3, 3, dtype=torch.float64)])
+    assert (folded(jumped, quanta) - torch.stack([error[0], jumped[1]])).abs().max() < 1e-12
+    atoms = crystal()
+    frame = ElectrifiedFrame(atoms, polarization_branch="modulo_lattice", n_excess=0.0, dipole=np.zeros(3), efield=np.zeros(3))
+    own = evaluate(model(), Structure.from_atoms(atoms), Control(charge=0.0, field=np.zeros(3)))["dipole"][0].numpy()
+    moved = replace(frame, dipole=own + atoms.cell.array[1] - 2 * atoms.cell.array[2])
+    assert frame_errors(model(), [moved])["dipole_rmse_eA"] < 1e-12
+    assert frame_errors(model(), [replace(moved, polarization_branch=None)])["dipole_rmse_eA"] > 1.0
+
+
+def test_members_of_a_committee_are_trained_and_evaluated_at_once():
+    committee = trained(1, members=2).model
+    structure, control = Structure.from_atoms([water(), water(seed=5)]), Control(charge=0.0, field=FIELD)
+    mean = torch.stack([evaluate(m, structure, control)["dipole"] for m in committee.members()]).mean(0)
+    assert (evaluate(committee, structure, control)["dipole"] - mean).abs().max() < 1e-10
+    born = torch.stack([response(m, structure, control)["born_charges"] for m in committee.members()]).mean(0)
+    assert (response(committee, structure, control)["born_charges"] - born).abs().max() < 1e-10
+
+
+def test_the_field_reaches_atoms_as_vectors():
+    """An atom alone has no dipole without a field, and a polarisability that is a number."""
+    alone = Structure.from_atoms(water()[:1])
+    out, answers = evaluate(model(), alone, Control(charge=0.0, field=(0.0, 0.0, 0.0))), response(model(), alone, Control(charge=0.0))
+    assert out["dipole"].abs().max() == 0.0
+    alpha = answers["polarizability"][0]
+    assert abs(alpha[0, 0]) > 1e-4 and (alpha - alpha[0, 0] * torch.eye(3, dtype=torch.float64)).abs().max() < 1e-12
+
+
+def test_what_it_refuses():
+    with pytest.raises(ValueError, match="equivariant"):
+        EnthalpyConfig((1, 8), RepresentationConfig(kind="invariant"))
+    with pytest.raises(ValueError, match="along a periodic direction"):
+        evaluate(model(), Structure.from_atoms(crystal()), Control(charge=1.0, field=FIELD))
+    evaluate(model(), Structure.from_atoms(crystal()), Control(charge=1.0, field=(0.0, 0.0, 0.0)))
+    with pytest.raises(ValueError, match="along a periodic direction"):
+        blocks(model(), [ElectrifiedFrame(crystal(), n_excess=-1.0, efield=np.array(FIELD))])
+    with pytest.raises(ValueError, match="the charge held"):
+        response(model(), Structure.from_atoms(water()), Control(potential=4.0))
+
+
+def test_the_calculator_gives_the_enthalpy_of_a_crystal_in_a_field():
+    atoms = crystal()
+    atoms.calc = ElectrodeCalculator(model(), charge=0.0, field=FIELD)
+    assert np.abs(numerical_forces(atoms) - atoms.get_forces()).max() < 1e-6
+    assert atoms.get_dipole_moment().shape == (3,)

@@ -1,0 +1,182 @@
+"""The schemes in a field on published crystals and liquids, and on molecules computed for this project.
+
+`python -m validation fields [--sets sio2 batio3 nma water water_field] [--schemes enthalpy fireann] [--minutes T] [--splits FOLDER] [--json F]`
+
+sio2, batio3 : Falletta et al.'s finite-field frames; blocks of 5 frames in their order, of ten blocks the third validates and the fifth and tenth are
+    the test.  `published` is the authors' model on the same test frames, which it was trained on in part: a fit error beside a held-out one; its energy
+    has a constant of its own, which is taken off.
+nma : Zhang and Jiang's N-methylacetamide, geometries divided 80 : 10 : 10 by seed 0.  The file is their validation part; that of training is not public.
+water : their liquid water, forces alone; trained on nine in ten of their training frames, the tenth validates, their validation frames are the test.
+water_field : water molecules and dimers, geometries divided 70 : 15 : 15 by seed 0; errors of the test for each strength of the field as well.
+
+`--splits FOLDER` writes the divisions for `electrode train DATA --scheme enthalpy --split FOLDER/sio2.split.json` and trains nothing.  The data are read
+from $ELECTRODE_DATA, default ../shared/data, and stay there; what is not found is skipped.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import time
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from electrode.data.files import parse_frames
+from electrode.data.splits import Split, split_by_trajectory
+from electrode.output import refuse_existing, write_json
+from electrode.train.config import TrainConfig
+from electrode.train.metrics import frame_errors
+from electrode.train.train import train
+
+FILES = {
+    "sio2": "allegro_pol/SiO2.extxyz", "batio3": "allegro_pol/BaTiO3.extxyz", "nma": "fireann/NMA_validation.extxyz",
+    "water": "fireann/liquid_water_train.extxyz", "water_field": "water_field_dft/water.xyz",
+}  # fmt: skip
+WATER_TEST = "fireann/liquid_water_validation.extxyz"
+PUBLISHED = {"sio2": "allegro_pol/SiO2-published-ML.extxyz.gz", "batio3": "allegro_pol/BaTiO3-published-ML.extxyz.gz"}
+BLOCK = 5  # frames of a crystal that stay together
+EDGES = (0.0, 0.02, 0.2, 0.4, 0.7)  # of the strengths of the field [V/A]
+KEYS = {
+    "energy_rmse_meV_per_atom": "E meV/atom", "force_rmse_meV_per_A": "F meV/A", "dipole_rmse_eA": "P eA", "born_charge_rmse_e": "Z* e",
+    "polarizability_rmse_eA2_per_V": "alpha eA2/V",
+}  # fmt: skip
+
+
+def folder() -> Path:
+    """Return the folder of the data that are not of the project."""
+    return Path(os.environ.get("ELECTRODE_DATA", "../shared/data"))
+
+
+def read(name: str) -> list:
+    """Return the frames of a file of the folder; what was assumed of them stands in the head of this module."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return parse_frames(folder() / name)
+
+
+def division(name: str, frames: Sequence) -> Split:
+    """Return the split of a set, by names of geometries."""
+    if name == "nma":
+        return split_by_trajectory(frames, (0.8, 0.1, 0.1), seed=0, group="positions")
+    if name == "water_field":
+        return split_by_trajectory(frames, (0.7, 0.15, 0.15), seed=0)
+    if name == "water":
+        return split_by_trajectory(frames, (0.9, 0.1, 0.0), seed=0, group="positions")
+    parts: dict[str, list[str]] = {"train": [], "validation": [], "test": []}
+    for k, frame in enumerate(frames):
+        block = (k // BLOCK) % 10
+        parts["test" if block in (4, 9) else "validation" if block == 2 else "train"].append(frame.geometry_id)
+    return Split(**{part: tuple(dict.fromkeys(names)) for part, names in parts.items()}, group="positions")
+
+
+def published(name: str, test: Sequence) -> dict:
+    """Return the errors of the authors' predictions on the test frames, found by their geometries; a constant of the energy taken off."""
+    predicted = {_place(f): f for f in read(PUBLISHED[name])}
+    both = [(f, predicted[_place(f)]) for f in test if _place(f) in predicted]
+    rms = lambda values: float(np.sqrt(np.mean(np.square(np.concatenate([np.ravel(v) for v in values])))))
+    energy = np.array([(p.energy - f.energy) / len(f.geometry) for f, p in both])
+    return {
+        "n_frames": len(both), "energy_rmse_meV_per_atom": 1e3 * rms([energy - energy.mean()]), "force_rmse_meV_per_A": 1e3 * rms([p.forces - f.forces for f, p in both]),
+        "dipole_rmse_eA": rms([_folded(p.dipole - f.dipole, f) for f, p in both]), "born_charge_rmse_e": rms([p.born_charges - f.born_charges for f, p in both]),
+        "polarizability_rmse_eA2_per_V": rms([p.polarizability - f.polarizability for f, p in both]),
+    }  # fmt: skip
+
+
+def _place(frame) -> bytes:
+    """Return what two files that round differently have in common."""
+    scaled = frame.geometry.get_scaled_positions() % 1.0
+    return np.round(scaled[:12], 3).tobytes() + frame.geometry.numbers.tobytes()
+
+
+def _folded(error: np.ndarray, frame) -> np.ndarray:
+    cell = frame.geometry.cell.array
+    return error - np.round(error @ np.linalg.inv(cell)) @ cell
+
+
+def by_strength(model, test: Sequence) -> list[dict]:
+    """Return the errors of the frames in each window of the field's strength."""
+    strength = np.array([0.0 if f.efield is None else np.linalg.norm(f.efield) for f in test])
+    rows = []
+    for low, high in zip(EDGES, EDGES[1:]):
+        some = [f for f, s in zip(test, strength) if low <= s < high]
+        if some:
+            rows.append({"field_low_V_per_A": low, "field_high_V_per_A": high, **pooled(model, some)})
+    return rows
+
+
+def pooled(model, frames: Sequence) -> dict:
+    """Return the errors over all frames."""
+    return {k: v for k, v in frame_errors(model, frames).items() if k == "n_frames" or k in KEYS}
+
+
+def measure(name: str, scheme: str, minutes: float) -> dict:
+    """Train a scheme on a set and return its errors on the test."""
+    frames = read(FILES[name])
+    parts = division(name, frames).divide(frames)
+    test = read(WATER_TEST) if name == "water" else parts["test"]
+    started = time.process_time()
+    training = train(scheme, parts["train"], parts["validation"], TrainConfig.for_scheme(scheme, max_minutes=minutes, validate_every=1))
+    row = {"set": name, "scheme": scheme, "seed": 0, "train": len(parts["train"]), "cpu_seconds": time.process_time() - started, "epochs": training.history[-1]["epoch"]}
+    row |= pooled(training.model, test)
+    return {**row, "fields": by_strength(training.model, test)} if name in ("water_field", "nma", "water") else row
+
+
+def show(name: str, row: dict) -> None:
+    """Print a row of the table."""
+    cells = "".join(f"{row[key]:12.4g}" if key in row else f"{'-':>12}" for key in KEYS)
+    print(f"{name:26s}{row['n_frames']:6d}{cells}{row.get('cpu_seconds', float('nan')):9.0f}", flush=True)
+
+
+def write_splits(place: Path, names: Sequence[str]) -> None:
+    """Write the divisions of the sets that are there."""
+    place.mkdir(parents=True, exist_ok=True)
+    for name in names:
+        path = place / f"{name}.split.json"
+        refuse_existing([path], False)
+        division(name, read(FILES[name])).to_json(path)
+        print(f"{path}: electrode train {folder() / FILES[name]} --scheme enthalpy --split {path}")
+
+
+def main(argv: list[str]) -> int:
+    """Train, compare, print, write."""
+    parser = argparse.ArgumentParser(prog="python -m validation fields", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--sets", nargs="+", choices=tuple(FILES), default=tuple(FILES))
+    parser.add_argument("--schemes", nargs="+", choices=("enthalpy", "fireann"), default=("enthalpy", "fireann"))
+    parser.add_argument("--minutes", type=float, default=20.0, help="of training for each model")
+    parser.add_argument("--splits", type=Path, metavar="FOLDER", help="write the divisions there and stop")
+    parser.add_argument("--json", type=Path)
+    parser.add_argument("--force", action="store_true")
+    arguments = parser.parse_args(argv)
+    refuse_existing([arguments.json], arguments.force)
+    torch.set_num_threads(1)
+    names = [n for n in arguments.sets if (folder() / FILES[n]).is_file()]
+    for name in sorted(set(arguments.sets) - set(names)):
+        print(f"{name}: skipped, {folder() / FILES[name]} is not there; set ELECTRODE_DATA")
+    if arguments.splits is not None:
+        write_splits(arguments.splits, names)
+        return 0
+    print(f"{'set, scheme':26s}{'test':>6}{''.join(f'{head:>12}' for head in KEYS.values())}{'cpu s':>9}")
+    rows = []
+    for name in names:
+        rows += _set(name, arguments)
+    if arguments.json:
+        write_json(arguments.json, rows, arguments.force)
+    return 0
+
+
+def _set(name: str, arguments) -> list[dict]:
+    rows = []
+    for scheme in arguments.schemes:
+        rows.append(measure(name, scheme, arguments.minutes))
+        show(f"{name}, {scheme}", rows[-1])
+        for window in rows[-1].get("fields", ()):
+            show(f"  {window['field_low_V_per_A']:g} to {window['field_high_V_per_A']:g} V/A", window)
+    if name in PUBLISHED:
+        frames = read(FILES[name])
+        rows.append({"set": name, "scheme": "published", **published(name, division(name, frames).divide(frames)["test"])})
+        show(f"{name}, published", rows[-1])
+    return rows
