@@ -29,6 +29,7 @@ from electrode.learn.labels import Label, LabelStore
 from electrode.learn.prior import prior_of
 from electrode.learn.settings import LearnSettings
 from electrode.learn.surrogate import Space, Surrogate
+from electrode.state import GAP_KEY
 
 
 @dataclass(frozen=True)
@@ -98,9 +99,9 @@ def find_saddle(
         if an end state is not relaxed to twice `fmax`.
     """
     chosen = LearnSettings(**settings)
-    ends = _ends(initial, final)
+    ends = matched_ends(initial, final)
     known = [_carried(atoms, end.positions) for atoms, end in zip((initial, final), ends)] if known_ends else [None, None]
-    description = _description(ends, chosen) | {"prior": prior if isinstance(prior, str | None) else type(prior).__name__}
+    description = describe(ends, chosen) | {"prior": prior if isinstance(prior, str | None) else type(prior).__name__}
     prior = prior_of(prior, ends[0])
     start = interpolate(ends, None, chosen.images)
     space = Space(features_of(start, free_atoms(ends[0])), prior)
@@ -153,9 +154,7 @@ class Search:
     def next(self) -> tuple[Relaxed, Choice]:
         """Return the band on the surrogate of all calls made, and where to ask next."""
         good, failed = self._good(), [x for x in self.store.labels if not x.good]
-        recent = self.store.labels[-self.settings.max_failures :]
-        if len(recent) == self.settings.max_failures and not any(x.good for x in recent):
-            raise ValueError(f"the calculator failed {len(recent)} times in a row, last with: {recent[-1].failure}. Mend its settings and go on (resume)")
+        self.store.refuse_failures(self.settings.max_failures)
         surrogate = Surrogate(self.space, good)
         images = [image.copy() for image in self.start]
         paths = [x.path for x in self.store.labels if x.path is not None]
@@ -196,19 +195,19 @@ class Search:
             failures=tuple(x.failure for x in labels if not x.good),
             profile_eV=tuple((band.energies - first).tolist()),
             std_eV=tuple(band.std.tolist()),
-            saddle=None if best is None else _with_results(self.start[0], best.positions, best.energy, best.forces),
-            images=tuple(_with_results(self.start[0], r, e) for r, e in zip(band.positions, band.energies)),
+            saddle=None if best is None else with_results(self.start[0], best.positions, best.energy, best.forces),
+            images=tuple(with_results(self.start[0], r, e) for r, e in zip(band.positions, band.energies)),
         )
 
 
-def _ends(initial: Atoms, final: Atoms) -> tuple[Atoms, Atoms]:
-    """Return copies of the end states with the constraints of the first, the last moved to the periodic images nearest to the first."""
+def matched_ends(initial: Atoms, final: Atoms) -> tuple[Atoms, Atoms]:
+    """Return copies of the end states with the constraints of the first, the last moved to the periodic images nearest to the first; raises ValueError."""
     different_atoms(initial, final)
     if same_place(initial, final, tolerance=0.05):
         raise ValueError("end states: expected two states, got one; no atom differs by more than 0.05 A")
     ends = initial.copy(), final.copy()
     for atoms in ends:
-        atoms.info = {}
+        atoms.info = {key: atoms.info[key] for key in (GAP_KEY,) if key in atoms.info}  # a control or label of another state stays behind
     ends[1].set_constraint()
     ends[1].positions = initial.positions + find_mic(final.positions - initial.positions, initial.cell, initial.pbc)[0]
     ends[1].set_constraint(ends[0].constraints)
@@ -224,7 +223,7 @@ def _carried(atoms: Atoms, positions: np.ndarray) -> Label:
     return Label(positions.copy(), float(results.get("free_energy", results["energy"])), forces, largest_force(atoms, forces), "end state", attempts=0)
 
 
-def _description(ends: tuple[Atoms, Atoms], settings: LearnSettings) -> dict:
+def describe(ends: tuple[Atoms, Atoms], settings: LearnSettings) -> dict:
     """Return what the labels of a search belong to."""
     fixed = asdict(settings)
     for changeable in ("max_calls", "max_failures", "fmax", "certainty"):
@@ -233,7 +232,8 @@ def _description(ends: tuple[Atoms, Atoms], settings: LearnSettings) -> dict:
     return {"numbers": ends[0].numbers.tolist(), "cell": np.round(ends[0].cell.array, 6).tolist(), "ends": rounded, "settings": fixed}
 
 
-def _with_results(atoms: Atoms, positions: np.ndarray, energy: float, forces: np.ndarray | None = None) -> Atoms:
+def with_results(atoms: Atoms, positions: np.ndarray, energy: float, forces: np.ndarray | None = None) -> Atoms:
+    """Return a copy at other positions that carries energy, and forces where there are some, as results."""
     copy = atoms.copy()
     copy.positions = positions
     results = {"energy": float(energy)} | ({} if forces is None else {"forces": forces})

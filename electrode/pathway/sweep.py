@@ -17,7 +17,7 @@ from electrode.pathway.hydrogen import HydrogenElectrode
 from electrode.pathway.rows import BarrierRow, identity, row_of
 from electrode.pathway.solve import Solved, solve
 from electrode.relax import fixed_bottom_layer
-from electrode.state import Control, Structure
+from electrode.state import GAP_KEY, Control, Structure
 from electrode.thermo import evaluate
 
 DISAGREEMENT = 0.1  # spread of a committee's barriers above which a warning is given [eV]
@@ -126,5 +126,5 @@ class Sweep:
 def bare_copy(atoms: Atoms) -> Atoms:
     """Return a copy without calculator and without entries that name a control or label of another state."""
     copy = atoms.copy()
-    copy.info = {}
+    copy.info = {key: copy.info[key] for key in (GAP_KEY,) if key in copy.info}
     return copy

@@ -51,7 +51,7 @@ class Layer:
         outer = height + _REACH * sigma
         weight = np.where(electrode, np.exp(_TOP_SHARPNESS * np.minimum(outer - outer[electrode].max(), 0.0)), 0.0)
         self.weight = weight / weight.sum()
-        self.normal, self.slope = normal, slope
+        self.normal, self.slope, self.sigma = normal, slope, sigma
         self.below = outer - self.weight @ outer
         self.rise = self.weight * (1.0 + _TOP_SHARPNESS * self.below)  # dz_edge/dz
         x = height - self.weight @ outer
@@ -59,7 +59,7 @@ class Layer:
         grid = _STEP * np.arange(round(-36.0 * _EDGE_WIDTH / _STEP), int(last / _STEP) + 2)
         kappa = (1.0 - 1.0 / permittivity) * expit(grid / _EDGE_WIDTH) + expit((grid - thickness) / _EDGE_WIDTH) / permittivity
         self.kappa = _STEP * kappa[:, None]
-        u = (grid[:, None] - x) / sigma
+        self.u = u = (grid[:, None] - x) / sigma
         self.above = 0.5 * erfc(u / np.sqrt(2.0))  # P, and its derivatives in x
         self.above1 = np.exp(-0.5 * u**2) / (np.sqrt(2.0 * np.pi) * sigma)
         self.above2 = u * self.above1 / sigma
@@ -84,11 +84,33 @@ class Layer:
         steeper = self.above2 * dx * (g - self.above @ weight)
         shared = self.above1 * ((self.above1 * dx) @ weight)
         change = 2.0 * self.slope * (self.kappa * (steeper - shared)).sum(axis=0)
+        total = self._slopes(g, weight).sum()
+        return np.outer(self._to_heights(change) - total * self._turned_rise(dz), self.normal)
+
+    def widened(self, along: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return the derivatives of f (N,) and B (N, N) along a direction (N,) of the logarithms of the widths, with dP/dln sigma = sigma^2 d2P/dx2."""
+        dx = -(_REACH * self.sigma * along) @ self.rise
+        change = self.kappa * (self.above1 * dx + self.above2 * self.sigma**2 * along)
+        half = change.T @ self.above
+        return self.slope * (2.0 * change.sum(axis=0) - dx), -2.0 * self.slope * (half + half.T)
+
+    def push_widened(self, along: np.ndarray, displacement: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return the derivatives of `widened(along)` along a displacement."""
+        dz, wider = displacement @ self.normal, _REACH * self.sigma * along
+        d_rise = self._turned_rise(dz)
+        dx, x1, dx1 = self._to_edge(dz), -wider @ self.rise, -wider @ d_rise
+        above3 = (self.u**2 - 1.0) * self.above1
+        moved = self.above1 * dx
+        changed = self.above1 * x1 + self.above2 * self.sigma**2 * along
+        both = self.above2 * dx * x1 + self.above1 * dx1 + above3 * dx * along
+        half = (self.kappa * both).T @ self.above + (self.kappa * changed).T @ moved
+        return self.slope * (2.0 * (self.kappa * both).sum(axis=0) - dx1), -2.0 * self.slope * (half + half.T)
+
+    def _turned_rise(self, dz):
+        """Return the derivative of dz_edge/dz along dz."""
         d_weight = _TOP_SHARPNESS * self.weight * (dz - self.weight @ dz)
         d_below = _TOP_SHARPNESS * (dz - self.rise @ dz)
-        d_rise = d_weight * (1.0 + _TOP_SHARPNESS * self.below) + self.weight * d_below
-        total = self._slopes(g, weight).sum()
-        return np.outer(self._to_heights(change) - total * d_rise, self.normal)
+        return d_weight * (1.0 + _TOP_SHARPNESS * self.below) + self.weight * d_below
 
     def _slopes(self, g, weight):
         """Return the derivatives in x."""

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from ase.data import covalent_radii
 
+from electrode.physics.charge_widths import widened
 from electrode.physics.countercharge import Layer, layer_of
 from electrode.physics.electrostatics import Coulomb, coulomb
 from electrode.physics.equilibration import Conductance
@@ -29,7 +30,8 @@ class ScreenedCoulomb:
     Parameters
     ----------
     double_layer_capacitance : [uF/cm^2], which sets the thickness of the layer;  permittivity : of the layer
-    width_factor : widths of the Gaussians in covalent radii
+    width_factor : widths of the Gaussians in covalent radii;  least_width : that they have at least [A].  A charge q repels itself by
+        k_e q^2/(2 sqrt(pi) sigma), which no hardness above zero can soften
     bonds : also give the conductances along bonds
     cutoff : [A], of bonds
 
@@ -44,20 +46,25 @@ class ScreenedCoulomb:
     width_factor: float = 1.0
     bonds: bool = False
     cutoff: float = 6.0
+    least_width: float = 0.0
 
     def __post_init__(self):
-        if not (self.double_layer_capacitance > 0 and self.permittivity >= 1 and self.width_factor > 0 and self.cutoff > 0):
+        if not (self.double_layer_capacitance > 0 and self.permittivity >= 1 and self.width_factor > 0 and self.least_width >= 0 and self.cutoff > 0):
             raise ValueError(f"ScreenedCoulomb: expected positive numbers and a permittivity of at least 1, got {self}")
 
-    def bind(self, numbers, positions, cell, pbc, system, electrode) -> ScreenedCoulombKernel:
-        """Return the kernel of a batch: numbers, system, electrode (N,), positions (N, 3), cell (S, 3, 3), pbc (S, 3)."""
+    def bind(self, numbers, positions, cell, pbc, system, electrode, wider=None) -> ScreenedCoulombKernel:
+        """Return the kernel of a batch: numbers, system, electrode (N,), positions (N, 3), cell (S, 3, 3), pbc (S, 3).
+
+        `wider` (N,) multiplies the widths; None for 1.
+        """
+        sigma = self.width(numbers) * (1.0 if wider is None else wider)
         ends = np.searchsorted(system, np.arange(len(cell) + 1))
         atoms = [slice(a, b) for a, b in zip(ends, ends[1:])]
-        return ScreenedCoulombKernel(self, atoms, [(numbers[at], positions[at], cell[k], pbc[k], electrode[at]) for k, at in enumerate(atoms)])
+        return ScreenedCoulombKernel(self, atoms, [(numbers[at], positions[at], cell[k], pbc[k], sigma[at], electrode[at]) for k, at in enumerate(atoms)])
 
     def width(self, numbers: np.ndarray) -> np.ndarray:
         """Return the widths of the Gaussians, (N,) [A]."""
-        return self.width_factor * covalent_radii[numbers]
+        return np.maximum(self.width_factor * covalent_radii[numbers], self.least_width)
 
 
 class ScreenedCoulombKernel:
@@ -85,6 +92,11 @@ class ScreenedCoulombKernel:
         shares = zip(self._share(cotangent), self.atoms)
         return np.concatenate([p.pull_along(g, displacement[at]) for (p, g), at in shares])
 
+    def widened(self, along: np.ndarray, displacements: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return the derivative of the features along a direction (N,) of the logarithms of the widths, flat, and how it changes along displacements (X, N, 3), (flat, X)."""
+        both = [p.widened(along[at], displacements[:, at]) for p, at in zip(self.parts, self.atoms)]
+        return np.concatenate([value for value, _ in both]), np.concatenate([change for _, change in both])
+
     def _share(self, flat: np.ndarray):
         return [(p, flat[a:b]) for p, a, b in zip(self.parts, self.ends, self.ends[1:])]
 
@@ -92,8 +104,7 @@ class ScreenedCoulombKernel:
 class _Part:
     """The features of one system."""
 
-    def __init__(self, choices: ScreenedCoulomb, numbers, positions, cell, pbc, electrode):
-        sigma = choices.width(numbers)
+    def __init__(self, choices: ScreenedCoulomb, numbers, positions, cell, pbc, sigma, electrode):
         holders = electrode if electrode.any() else np.ones(len(numbers), bool)
         self.n = len(numbers)
         self._place = positions, cell, pbc, sigma
@@ -126,6 +137,12 @@ class _Part:
         curved: Coulomb = coulomb(*self._place, second=True)
         out = curved.pull_along(weight, displacement) + self.layer.pull_along(field, weight, displacement)
         return out if self.conductance is None else out + self.conductance.pull_along(flow, displacement)
+
+    def widened(self, along: np.ndarray, displacements: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        matrix, flow = widened(*self._place, along), None if self.conductance is None else np.zeros((self.n, self.n))
+        joined = lambda interaction, layer: self._join(interaction + layer[1], layer[0], flow)
+        value = joined(matrix.value, self.layer.widened(along))
+        return value, np.stack([joined(matrix.push(v), self.layer.push_widened(along, v)) for v in displacements], axis=1)
 
     def _join(self, matrix, field, flow) -> np.ndarray:
         return np.concatenate([matrix.ravel(), field, *([] if flow is None else [flow.ravel()])])

@@ -70,3 +70,22 @@ def test_parts_that_do_not_fit_are_refused(parts):
 def test_a_part_without_extent_is_refused(length, weight):
     with pytest.raises(ValueError, match="positive"):
         Part(3, length, weight)
+
+
+def test_large_weights_of_either_sign_leave_little_rounding():
+    """Against the formula in extended precision, with weights as large as trained ones and environments close together."""
+    torch.manual_seed(0)
+    heads, features = KernelHeads(1, 4, 1, 40, 20.0), torch.rand(60, 4, dtype=torch.float64)
+    channel = torch.zeros(60, dtype=torch.long)
+    heads.place(features, channel)
+    with torch.no_grad():
+        heads.weights.copy_(1e5 * torch.randn_like(heads.weights))
+        heads.weights[:, 1] -= heads.weights.sum(1)
+        found = heads(features, channel)[:, 0].numpy()
+    wide = lambda tensor: tensor.detach().numpy().astype(np.longdouble)
+    x, centres = wide(features) / wide(heads.scale[0]), wide(heads.landmarks[0])
+    square = ((x[:, None] - centres[None]) ** 2).sum(2)
+    exact = np.exp(-0.5 * wide(heads.inverse_length[0]) ** 2 * square) @ wide(heads.weights[0, :, 0]) + wide(heads.offsets[0, 0])
+    values, _ = heads.kernel(features, 0)
+    plain = (values @ heads.weights[0]).detach().numpy()[:, 0]
+    assert 10.0 * np.std(found - exact) < np.std(plain - exact)  # the same error for all is no force
