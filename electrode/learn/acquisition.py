@@ -21,6 +21,10 @@ SAME_PLACE, SAME_ENERGY = 0.3, 0.01  # within which the surrogate's saddle is th
 FAILED, KNOWN = 0.05, 0.003  # nearer than this to a structure that failed, or is known, no call is made [A]
 
 
+class NothingLeft(ValueError):
+    """Every image of the band is known, or the calculator failed there."""
+
+
 @dataclass(frozen=True)
 class Choice:
     """An image to be asked for, or None where nothing is left to ask; `saddle` is the confirmed one."""
@@ -50,7 +54,7 @@ def choose(band: Relaxed, labels: Sequence[Label], energies: np.ndarray, failed:
 
     Raises
     ------
-    ValueError
+    NothingLeft
         if every image of the band is known or the calculator failed there.
     """
     top, found = band.top, confirmed(labels, energies, settings.fmax)
@@ -63,7 +67,7 @@ def choose(band: Relaxed, labels: Sequence[Label], energies: np.ndarray, failed:
     elif band.rises and top in allowed and not (held_back and labels[-1].reason == "saddle"):
         return Choice(top, "saddle", None)
     if not allowed:
-        raise ValueError("nothing is left to ask: every image of the band is known, or the calculator failed there; see the messages, and go on (resume) with more images")
+        raise NothingLeft("nothing is left to ask: every image of the band is known, or the calculator failed there; see the messages, and go on (resume) with more images")
     return Choice(int(allowed[0]), "uncertain", found)
 
 

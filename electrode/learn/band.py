@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from ase import Atoms
 from ase.mep import NEB
-from ase.optimize import FIRE
+from ase.optimize import BFGS, FIRE
 
 SPRING = 1.0  # between images [eV/A^2]
 CLIMB_FROM = 0.3  # force below which the highest image climbs [eV/A]
@@ -16,6 +16,10 @@ PRECISION = 0.2  # of the force asked for at the saddle, to which the surrogate'
 LARGEST_STEP = 0.1  # of an atom in one step [A]
 RISE, PROMISE = 1e-3, 0.02  # least energy of a saddle above the end states; where nothing but those is known [eV]
 STEPS = 300  # at most, for one band
+END_TRUST = 0.05  # an end state moves until its standard deviation exceeds this [eV]
+END_REACH = 0.15  # of one of its atoms [A]
+END_STEP = 0.05  # of one of its atoms in one step [A]
+END_PRECISION = 0.5  # of the force asked for at the saddle, to which it is relaxed
 
 
 @dataclass(frozen=True)
@@ -130,3 +134,20 @@ def relax_band(images: Sequence[Atoms], evaluate: Callable, std: Callable, trust
         run(PRECISION * fmax)
     band = look(trusted)
     return band if band.rises or (explored and not rising.rises) else rising
+
+
+def relax_state(atoms: Atoms, evaluate: Callable, std: Callable, fmax: float) -> bool:
+    """Move an end state downhill on a surrogate, no farther than `END_REACH` and `END_TRUST`; say whether it is relaxed.
+
+    Parameters
+    ----------
+    atoms : moved
+    evaluate, std, fmax : see `relax_band`
+    """
+    surface = Surface([atoms], evaluate)
+    limit, start = max(END_TRUST, 1.0001 * float(std(surface.positions)[0])), atoms.positions.copy()
+    optimiser = BFGS(atoms, logfile=None, maxstep=END_STEP)
+    for arrived in optimiser.irun(fmax=END_PRECISION * fmax, steps=STEPS):
+        if std(surface.positions)[0] > limit or np.linalg.norm(atoms.positions - start, axis=1).max() > END_REACH:
+            return False
+    return bool(arrived)

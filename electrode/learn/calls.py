@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from ase import Atoms
 
@@ -10,32 +12,34 @@ from electrode.learn.labels import Label
 ATTEMPTS = 2
 
 
-def call(atoms: Atoms, calculator, reason: str, path: np.ndarray | None = None, charged: bool = False) -> Label:
+def call(atoms: Atoms, calculator, reason: str, path: np.ndarray | None = None, state: Callable[[dict, float], dict] | None = None, **kept) -> Label:
     """Return the label that a calculator gives to a structure, or one that says how it failed.
 
     Parameters
     ----------
     atoms : with the constraints that `fmax` counts with
-    calculator : an ASE calculator
+    calculator : an ASE calculator, or a function that returns one
     reason, path : see `Label`
-    charged : the calculator holds the charge, and its results carry `charge` [e] and `potential` [V absolute]
+    state : from results and energy, the fields `energy`, `charge` and `potential` of a grand-canonical label
+    kept : further fields of the label
     """
     failure = ""
     for attempt in range(1, ATTEMPTS + 1):
-        moved = atoms.copy()
-        moved.calc = calculator
         try:
+            moved, made = atoms.copy(), calculator if hasattr(calculator, "get_potential_energy") else calculator()
+            moved.calc = made
             energy, forces = moved.get_potential_energy(), moved.get_forces(apply_constraint=False)
-            energy = getattr(calculator, "results", {}).get("free_energy", energy)  # whose gradient the forces are
-            if np.isfinite(energy) and np.isfinite(forces).all():
-                state = {k: float(calculator.results[k]) for k in ("charge", "potential") if charged}
-                return Label(moved.positions.copy(), float(energy), np.array(forces, dtype=float), largest_force(atoms, forces), reason, path, attempts=attempt, **state)
-            failure = "energy or forces are not finite"
+            results = getattr(made, "results", {})
+            energy = results.get("free_energy", energy)  # whose gradient the forces are
+            found = {"energy": float(energy)} if state is None else state(results, energy)
+            if np.isfinite(list(found.values())).all() and np.isfinite(forces).all():
+                return Label(moved.positions.copy(), forces=np.array(forces, dtype=float), fmax=largest_force(atoms, forces), reason=reason, path=path, attempts=attempt, **found, **kept)
+            failure = f"{', '.join(found)} or forces are not finite"
         except Exception as error:  # codes fail in any way: an input they refuse, a density that does not converge, a lost process
             failure = f"{type(error).__name__}: {error}"
         if hasattr(calculator, "reset"):
             calculator.reset()
-    return Label(atoms.positions.copy(), None, None, None, reason, path, failure=failure or "no message", attempts=ATTEMPTS)
+    return Label(atoms.positions.copy(), None, None, None, reason, path, failure=failure or "no message", attempts=ATTEMPTS, **kept)
 
 
 def largest_force(atoms: Atoms, forces: np.ndarray) -> float:

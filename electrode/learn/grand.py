@@ -8,10 +8,11 @@ is carried over to second order, Omega(Phi_wanted) = E - Phi Q - Q d - C d^2 / 2
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import replace
 
 import numpy as np
 
+from electrode.learn.calls import largest_force
 from electrode.learn.labels import Label
 from electrode.learn.surrogate import Surrogate
 
@@ -19,9 +20,13 @@ STEP = 1e-3  # of differences in the charge [e]
 EXACT = 1e-8  # to which the potential is met [V]
 ITERATIONS = 50
 LARGEST = 0.5  # change of a charge in one iteration [e]
+SOFTEST = 0.3  # least stiffness that is believed, of the one expected before the first call
 
 
-@dataclass(frozen=True)
+class NoCharge(ValueError):
+    """The surrogate has no stable charge at the potential."""
+
+
 class GrandSurface:
     """Omega of a surrogate of E(R, Q) at a potential.
 
@@ -31,32 +36,36 @@ class GrandSurface:
     potential : [V absolute]
     """
 
-    surrogate: Surrogate
-    potential: float
+    def __init__(self, surrogate: Surrogate, potential: float):
+        self.surrogate, self.potential = surrogate, potential
+        self._start = {}  # charge and capacitance of the last structures, for each number of them
 
     def charges(self, positions: np.ndarray) -> np.ndarray:
         """Return the charges at which the surrogate has the potential, (m,) [e].
 
         Raises
         ------
-        ValueError
-            where Newton's method finds none, or the capacitance is not positive.
+        NoCharge
+            where the iteration finds none.
         """
-        charge = np.zeros(len(positions))
+        charge, capacitance = self._start.get(len(positions), (np.zeros(len(positions)), None))
+        last = np.inf
         for _ in range(ITERATIONS):
             off = self.surrogate(positions, charge)[2] - self.potential
-            if np.abs(off).max() < EXACT:
+            worst = np.abs(off).max()
+            if worst < EXACT:
+                self._start[len(positions)] = charge, capacitance
                 return charge
-            charge = charge - np.clip(off * self.capacitances(positions, charge), -LARGEST, LARGEST)
-        raise ValueError(f"no charge found at {self.potential:.3f} V, {np.abs(off).max():.1e} V off; label more charges near this potential")
+            if capacitance is None or worst > 0.1 * last:  # a kept capacitance serves as long as the steps shrink fast
+                capacitance = self.capacitances(positions, charge)
+            charge, last = charge - np.clip(off * capacitance, -LARGEST, LARGEST), worst
+        raise NoCharge(f"no charge found at {self.potential:.3f} V, {worst:.1e} V off; label more charges near this potential")
 
     def capacitances(self, positions: np.ndarray, charge: np.ndarray) -> np.ndarray:
-        """Return the capacitances dQ/dPhi at fixed positions, (m,) [e/V]; raises ValueError where one is not positive."""
+        """Return the capacitances dQ/dPhi at fixed positions, (m,) [e/V], none larger than is believed."""
         above, below = (self.surrogate(positions, charge + sign * STEP)[2] for sign in (1.0, -1.0))
         stiffness = (above - below) / (2.0 * STEP)
-        if not (stiffness > 0.0).all():
-            raise ValueError(f"the surrogate's capacitance is not positive at {charge[np.argmin(stiffness)]:.3f} e; label more charges there")
-        return 1.0 / stiffness
+        return 1.0 / np.maximum(stiffness, SOFTEST * self.surrogate.space.weights()[0][3])
 
     def __call__(self, positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return Omega (m,) [eV] and the forces at fixed potential (m, N, 3) [eV/A]."""
@@ -73,3 +82,16 @@ class GrandSurface:
         capacitance = float(self.capacitances(label.positions[None], np.array([label.charge]))[0])
         d = self.potential - label.potential
         return label.energy - label.potential * label.charge - label.charge * d - 0.5 * capacitance * d**2
+
+    def carried(self, label: Label, atoms) -> Label:
+        """Return a label as it would be at this potential: `energy` is Omega, the forces are moved by the surrogate's change of them.
+
+        Parameters
+        ----------
+        label : at a nearby potential
+        atoms : with the constraints that `fmax` counts with
+        """
+        place = label.positions[None]
+        charge = self.charges(place)
+        forces = label.forces + self.surrogate(place, charge)[1][0] - self.surrogate(place, np.array([label.charge]))[1][0]
+        return replace(label, energy=self.grand_energy(label), forces=forces, fmax=largest_force(atoms, forces), charge=float(charge[0]), potential=self.potential)

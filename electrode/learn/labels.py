@@ -32,6 +32,7 @@ class Label:
     reason : why it was asked for: "end state", "saddle" or "uncertain"
     path : (n, N, 3) [A], the band it was picked from, and from which the next one starts
     charge, potential : [e], [V absolute], of a grand-canonical calculator
+    target, held : the potential that was wanted [V absolute], and what the calculator held: "charge" or "potential"
     failure : what the calculator said, empty if all went well
     attempts : how often it was called
     """
@@ -44,6 +45,8 @@ class Label:
     path: np.ndarray | None = None
     charge: float | None = None
     potential: float | None = None
+    target: float | None = None
+    held: str | None = None
     failure: str = ""
     attempts: int = 1
 
@@ -71,7 +74,7 @@ class LabelStore:
     """
 
     def __init__(self, folder: str | Path | None, description: dict, resume: bool = False):
-        self.folder, self.labels = None if folder is None else Path(folder), []
+        self.folder, self.labels, self._found = None if folder is None else Path(folder), [], 0
         if self.folder is None:
             return
         self.folder.mkdir(exist_ok=True)
@@ -87,12 +90,19 @@ class LabelStore:
             raise ValueError(f"{head}: its search differs from this one in {', '.join(changed)}; give the same again, or another folder")
         while (file := self._file(len(self.labels))).exists():
             self.labels.append(_read(file))
+        self._found = len(self.labels)
 
     def add(self, label: Label) -> None:
         """Keep a label; it is on disk when this returns."""
         if self.folder is not None:
             self._write(label)
         self.labels.append(label)
+
+    def refuse_failures(self, most: int) -> None:
+        """Raise ValueError where the last `most` calls have failed; those of an earlier run do not count, the calculator may be mended."""
+        recent = self.labels[self._found :][-most:]
+        if len(recent) == most and not any(x.good for x in recent):
+            raise ValueError(f"the calculator failed {most} times in a row, last with: {recent[-1].failure}. Mend its settings and go on (resume)")
 
     def _file(self, k: int) -> Path:
         return self.folder / f"call-{k + 1:04d}.npz"

@@ -15,30 +15,30 @@ from electrode.physics.neighbours import neighbour_list
 from electrode.physics.pair import Bonds, ShortRange
 
 CUTOFF = 6.0  # [A]
+WORDS = ("metals", "bonds")
 
 
 @dataclass(frozen=True)
-class MetalBonds:
-    """The short-range energy of the metal atoms among themselves, see `electrode.physics.pair`.
-
-    Bonds to non-metals are left out: their published radii and depths do not know the site, and what is wrong by an electronvolt
-    misleads more than it helps.
+class PublishedBonds:
+    """The short-range energy of some of the atoms among themselves, see `electrode.physics.pair`.
 
     Parameters
     ----------
     atoms : gives elements, cell and periodic directions
+    counted : (N,) bool, the atoms whose bonds count
     """
 
     atoms: Atoms
+    counted: np.ndarray
 
     def __call__(self, positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return energies (m,) and gradients (m, N, 3)."""
-        metal = np.flatnonzero(METAL[self.atoms.numbers])
+        chosen = np.flatnonzero(self.counted)
         energies, gradients = np.zeros(len(positions)), np.zeros(positions.shape)
-        for k, image in enumerate(positions[:, metal]) if len(metal) > 1 else ():
+        for k, image in enumerate(positions[:, chosen]) if len(chosen) > 1 else ():
             neighbours = neighbour_list(image, self.atoms.cell.array, self.atoms.pbc, CUTOFF)
-            short = ShortRange(self.atoms.numbers[metal], Bonds.of(image, neighbours), CUTOFF)
-            energies[k], gradients[k, metal] = short.energy(), short.gradient()
+            short = ShortRange(self.atoms.numbers[chosen], Bonds.of(image, neighbours), CUTOFF)
+            energies[k], gradients[k, chosen] = short.energy(), short.gradient()
         return energies, gradients
 
 
@@ -66,7 +66,10 @@ class Calculated:
 
 
 def prior_of(prior, atoms: Atoms):
-    """Return the prior that is meant: "metals", None for none, or an ASE calculator.
+    """Return the prior that is meant: "metals", "bonds" (those to non-metals too), None for none, or an ASE calculator.
+
+    For a lone adsorbate on a metal "metals" serves better: the published radii and depths of bonds to non-metals do not know the site.
+    For molecules and water "bonds" holds them together.
 
     Raises
     ------
@@ -75,8 +78,10 @@ def prior_of(prior, atoms: Atoms):
     """
     if prior is None:
         return lambda positions: (np.zeros(len(positions)), np.zeros(positions.shape))
+    if prior == "bonds":
+        return PublishedBonds(atoms, np.ones(len(atoms), dtype=bool))
     if prior == "metals":
-        return MetalBonds(atoms)
+        return PublishedBonds(atoms, METAL[atoms.numbers])
     if hasattr(prior, "get_potential_energy"):
         return Calculated(atoms, prior)
-    raise ValueError(f'prior: expected "metals", None or an ASE calculator, got {prior!r}')
+    raise ValueError(f'prior: expected "metals", "bonds", None or an ASE calculator, got {prior!r}')

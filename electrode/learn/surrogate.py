@@ -13,13 +13,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from electrode.learn.features import Pairs, Places
-from electrode.learn.gaussian_process import GaussianProcess, Points
+from electrode.learn.gaussian_process import LENGTHS, GaussianProcess, Points
 from electrode.learn.labels import Label
 from electrode.units import UC_PER_CM2
 
 OFFSET, PRIOR = 3.0, 0.1  # widths of the weights of the constant and of the prior, relative to the amplitude
 LEVEL, LEVEL_WIDTH = 4.5, 1.0  # potential without charge [V]
 CAPACITANCE, STIFFNESS_WIDTH = 20.0, 0.3  # [uF/cm^2]; width of d relative to its mean
+CHARGED_LENGTHS = (1.0, 1.4, 2.0, 2.8, 4.0)  # tried where there is a charge: interfaces with a solvent have more, and longer, pairs than adatoms
 CHARGE = 1.0  # change of charge over which the features count as different [e]
 
 
@@ -88,7 +89,7 @@ class Surrogate:
         trend[:, 0, 1] -= self.prior_zero
         stationary = sum(x.reason == "end state" for x in labels)
         points = Points(space.values(features, charge), jacobian, trend)
-        self.process = GaussianProcess.fit(points, np.column_stack([energy - self.zero, gradient]), *space.weights(), stationary)
+        self.process = GaussianProcess.fit(points, np.column_stack([energy - self.zero, gradient]), *space.weights(), stationary, LENGTHS if space.area is None else CHARGED_LENGTHS)
 
     def __call__(self, positions: np.ndarray, charge: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
         """Return energies (m,) [eV], forces (m, N, 3) [eV/A] and potentials (m,) [V] at positions (m, N, 3), charges (m,)."""

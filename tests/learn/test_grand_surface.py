@@ -1,5 +1,7 @@
 """Omega from labels at fixed charge, against a model that knows both ensembles."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 import torch
@@ -10,6 +12,7 @@ from electrode.learn.calls import call
 from electrode.learn.features import Places
 from electrode.learn.grand import GrandSurface
 from electrode.learn.prior import prior_of
+from electrode.learn.source import grand_state
 from electrode.learn.surrogate import Space, Surrogate
 from electrode.state import Control, Structure
 from electrode.thermo import evaluate
@@ -25,7 +28,7 @@ def moved(shift):
 
 def labelled(n, seed):
     rng = np.random.default_rng(seed)
-    return [call(moved(0.3 * rng.uniform(-1, 1, 3)), ElectrodeCalculator(TOY, charge=q), "uncertain", charged=True) for q in np.linspace(-0.3, 0.3, n)]
+    return [call(moved(0.3 * rng.uniform(-1, 1, 3)), ElectrodeCalculator(TOY, charge=q), "uncertain", state=partial(grand_state, holds="charge", value=q)) for q in np.linspace(-0.3, 0.3, n)]
 
 
 @pytest.fixture(scope="module")

@@ -97,6 +97,8 @@ def test_a_structure_that_fails_twice_is_left_out_and_reported():
 def test_a_calculator_that_always_fails_ends_the_search(tmp_path):
     with pytest.raises(ValueError, match="failed 3 times in a row, last with: RuntimeError: the density"):
         search(Counting(MullerBrown(), fails=range(4, 99)), folder=tmp_path / "s")
+    mended = Counting(MullerBrown())
+    assert search(mended, folder=tmp_path / "s", resume=True).converged and mended.asked
     with pytest.raises(ValueError, match="initial state: the calculator failed"):
         search(Counting(MullerBrown(), fails=count(1)))
 

@@ -1,0 +1,103 @@
+"""`python -m validation grand_neb_calls [--case hop volmer] [--held charge] [--json out.json]`: calls that barriers against potential cost.
+
+A shipped model stands for the expensive calculator, asked one structure at a time at a held charge or a held potential.  End states are
+relaxed with it at the first potential, and those calls are not counted; what the search asks of them afterwards is.  Beside each row
+stands the climbing-image band on the same model, end states relaxed at each potential, to a force of 0.02 eV/A; for the first potential also
+the calls of such a band to 0.05 eV/A between held end states, each inner image of each step counted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+
+from ase import Atoms
+
+from electrode.calculator import ElectrodeCalculator
+from electrode.examples import example
+from electrode.learn.accelerate import accelerated_barriers
+from electrode.models.store import load_model
+from electrode.neb import barriers
+from electrode.output import refuse_existing, write_json
+from electrode.relax import relax
+
+IMAGES, END_FMAX, CLOSE = 7, 0.02, 0.02  # of the band; force of the end states given; force of the band compared with [eV/A]
+
+
+@dataclass(frozen=True)
+class Case:
+    """A path of the package's examples, the model that stands for the expensive calculator, and potentials [V SHE]."""
+
+    path: str
+    model: str
+    potentials: tuple[float, ...]
+
+
+CASES = {
+    "hop": Case("hop", "au111-h", (-0.8, -0.6, -0.4, -0.2, 0.0)),
+    "volmer": Case("volmer", "au111-h3o", (-0.6, -0.45, -0.3, -0.15, 0.0)),
+}
+
+
+def main(argv: list[str]) -> int:
+    """Search, compare, print, write; return 0."""
+    parser = argparse.ArgumentParser(prog="python -m validation grand_neb_calls", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--case", nargs="+", choices=list(CASES), default=list(CASES))
+    parser.add_argument("--held", choices=("charge", "potential"), default="charge", help="what the calculator can hold")
+    parser.add_argument("--prior", choices=("bonds", "metals"), default="bonds")
+    parser.add_argument("--max-calls", type=int, default=40)
+    parser.add_argument("--json", type=Path)
+    parser.add_argument("--force", action="store_true")
+    arguments = parser.parse_args(argv)
+    refuse_existing([arguments.json], arguments.force)
+    warnings.simplefilter("ignore", UserWarning)
+    rows = [row for name in arguments.case for row in measure(CASES[name], arguments)]
+    if arguments.json:
+        write_json(arguments.json, rows, arguments.force)
+    return 0
+
+
+def measure(case: Case, arguments) -> list[dict]:
+    """Print and return the rows of one case."""
+    model, asked = load_model(case.model), Asked(load_model(case.model), arguments.held)
+    ends = [relaxed(f"{case.path}-{end}", model, case.potentials[0]) for end in ("initial", "final")]
+    plain = barriers(*ends, model, case.potentials[:1], images=IMAGES, relax_endpoints=False)
+    print(f"\n{case.path}, {case.model}: a climbing-image band takes {plain.rows[0].model_calls * (IMAGES - 2)} calls at {case.potentials[0]} V ({plain.rows[0].status})")
+    close = barriers(*ends, model, case.potentials, images=IMAGES, fmax=CLOSE)
+    start = time.process_time()
+    found = accelerated_barriers(*ends, asked.calculator, case.potentials, images=IMAGES, prior=arguments.prior, max_calls=arguments.max_calls)
+    spent = time.process_time() - start
+    print(f"{'U/V':>6}{'calls':>7}{'ends':>6}{'barrier':>9}{'band':>9}{'off/meV':>9}{'reaction':>10}{'band':>9}{'force':>7}   status; band's")
+    for row, other in zip(found.rows, close.rows):
+        off = None if None in (row.barrier_eV, other.barrier_eV) else 1e3 * (row.barrier_eV - other.barrier_eV)
+        cells = [(row.barrier_eV, "9.4f"), (other.barrier_eV, "9.4f"), (off, "9.1f"), (row.reaction_energy_eV, "10.4f"), (other.reaction_energy_eV, "9.4f"), (row.fmax_eV_per_A, "7.3f")]
+        shown = "".join("-".rjust(int(form.split(".")[0])) if x is None else format(x, form) for x, form in cells)
+        print(f"{row.potential_V:6.2f}{row.fixed_charge_calls + row.constant_potential_calls:7}{row.end_state_calls:6}{shown}   {row.status}; {other.status}", flush=True)
+    print(f"{asked.calls} calls at a held {arguments.held}, {spent:.0f} CPU s for the search", flush=True)
+    return [{"path": case.path, "plain_calls": plain.rows[0].model_calls * (IMAGES - 2), "band_barrier_eV": b.barrier_eV, **r} for r, b in zip(found.to_json(), close.rows)]
+
+
+def relaxed(name: str, model, potential: float) -> Atoms:
+    """Return an example relaxed on the model at a potential [V SHE]."""
+    atoms = relax(example(name), ElectrodeCalculator(model, potential=potential, reference="SHE"), fmax=END_FMAX)[0]
+    atoms.calc, atoms.info = None, {}
+    return atoms
+
+
+class Asked:
+    """A model as the expensive calculator: one that holds what it is told to, and counts."""
+
+    def __init__(self, model, held: str):
+        self.model, self.calls = model, 0
+        self.calculator = self._at_charge if held == "charge" else self._at_potential
+
+    def _at_charge(self, charge: float):
+        self.calls += 1
+        return ElectrodeCalculator(self.model, charge=charge)
+
+    def _at_potential(self, potential: float):
+        self.calls += 1
+        return ElectrodeCalculator(self.model, potential=potential, reference="absolute")
