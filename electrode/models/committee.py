@@ -67,7 +67,7 @@ class Committee(Model):
             raise ValueError(f"Committee: members of {config.scheme!r} cannot be evaluated in one pass; train single models, or a committee of another scheme")
         self._template = (template,)  # in a tuple: its own weights are no part of the committee
         self.natural, self.uses_field, self.variational = template.natural, template.uses_field, template.variational
-        self.conjugate, self.fails, self.conservative = template.conjugate, template.fails, template.conservative
+        self.conjugate, self.fails, self.conservative = template.conjugate, dict(template.fails), template.conservative
         self.branch_safe = template.branch_safe
         for name, value in template.state_dict().items():
             stacked = torch.stack([value] * config.size)

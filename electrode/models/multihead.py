@@ -104,7 +104,7 @@ class Multihead(Model):
         for other in others:
             other.network.representation = first.network.representation
         serving = self.heads[config.serves]
-        self.natural, self.symmetry, self.fails = serving.natural, serving.symmetry, serving.fails
+        self.natural, self.symmetry, self.fails = serving.natural, serving.symmetry, dict(serving.fails)
 
     def adapt(self, data) -> None:
         """Fit what is not trained of the head that serves to its training data, see `adapt_network`."""
