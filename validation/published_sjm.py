@@ -195,6 +195,7 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--folds", nargs="+", type=int, default=[0], choices=range(FOLDS))
     parser.add_argument("--every", type=int, default=1, help="train on every n-th band of a reaction")
     parser.add_argument("--landmarks", type=int, default=150, help="of the schemes with kernels")
+    parser.add_argument("--short-range", action="store_true", help="beside the classical short-range energy, which knows CO on copper badly")
     parser.add_argument("--minutes", type=float, default=20.0, help="of training for each model")
     parser.add_argument("--steps", type=int, help="epochs or least-squares steps at most")
     parser.add_argument("--seed", type=int, default=0)
@@ -232,6 +233,7 @@ def _fold(frames: Sequence, number: int, arguments) -> list[dict]:
     rows = []
     for scheme in arguments.schemes:
         choices = {"landmarks": arguments.landmarks} if scheme in ("taylor", "equilibration") else {}
+        choices |= {"short_range": arguments.short_range} if scheme in ("taylor", "equilibration", "dual") else {}
         config = TrainConfig.for_scheme(scheme, max_minutes=arguments.minutes, seed=arguments.seed, epochs=arguments.steps)
         row = {"fold": number, "seed": arguments.seed, **one(scheme, parts, config, choices)}
         b = row["barriers"]

@@ -34,7 +34,7 @@ from electrode.nn.kernel_heads import KernelHeads, Part
 from electrode.physics.elements import ELECTRONEGATIVITY, HARDNESS, SYMBOLS
 from electrode.physics.joined_functions import bind_sets
 from electrode.physics.neighbours import batch_neighbours
-from electrode.physics.pair import Bonds, ShortRange, ShortRangeKernel
+from electrode.physics.pair import Bonds, NoShortRange, ShortRange, ShortRangeKernel
 from electrode.state import Control, Structure
 from electrode.units import EPSILON_0, capacitance_per_cell
 
@@ -79,11 +79,14 @@ class Equilibration(Model):
         cell, pbc, functions = array(structure.cell.double()), array(structure.pbc), self.config.symmetry_functions
         neighbours = lambda cutoff: batch_neighbours(positions, cell, pbc, array(structure.counts), cutoff)
         described, pairs = bind_sets((functions, *self.config.others), numbers, positions, neighbours)
-        short = ShortRange(numbers, Bonds.of(positions, pairs), functions.cutoff)
+        if self.config.short_range:
+            short = ShortRangeKernel(ShortRange(numbers, Bonds.of(positions, pairs), functions.cutoff), system)
+        else:
+            short = NoShortRange(len(numbers), structure.n_systems)
         return {
             "symmetry": described,
             "coulomb": self.config.coulomb.bind(numbers, positions, cell, pbc, system, array(structure.electrode), self._wider(numbers, array(self.scalars()))),
-            "short_range": ShortRangeKernel(short, system),
+            "short_range": short,
         }
 
     def adapt(self, data) -> None:

@@ -33,6 +33,8 @@ class EquilibrationConfig:
     fragments : let charge flow along bonds alone
     formal_charges : (atomic number, charge [e]) of atoms that are ions when apart from the electrode
     learned_widths : train the widths of the Gaussians too, one factor for each element
+    short_range : stand beside the classical short-range energy of `physics.pair`; without it nothing keeps atoms apart where no data are, but
+        data of bonds that it knows badly (CO on copper) are fitted far better
     """
 
     symmetry_functions: SymmetryFunctions
@@ -49,6 +51,7 @@ class EquilibrationConfig:
     formal_charges: tuple[tuple[int, float], ...] = ()
     seed: int = 0
     learned_widths: bool = False
+    short_range: bool = True
 
     def __post_init__(self):
         if len(self.amplitudes) < len(HEADS) or not all(a > 0 for a in self.amplitudes):

@@ -23,7 +23,7 @@ from electrode.models.equilibration_config import separate_functions
 from electrode.nn.kernel_heads import KernelHeads, Part
 from electrode.physics.joined_functions import bind_sets
 from electrode.physics.neighbours import batch_neighbours
-from electrode.physics.pair import Bonds, ShortRange, ShortRangeKernel
+from electrode.physics.pair import Bonds, NoShortRange, ShortRange, ShortRangeKernel
 from electrode.physics.symmetry_functions import SymmetryFunctions
 from electrode.state import Control, Structure
 
@@ -42,6 +42,7 @@ class TaylorConfig:
     landmarks : environments kept for each element;  length : of the kernels, see `nn.kernel_heads`
     others : further functions, each set a part of the kernel of its own, of `other_length` and the weight 1 beside `first_weight`
     energy_amplitude, potential_amplitude : prior standard deviations of a_0 [eV] and of a_1 [V e], the higher ones follow
+    short_range : stand beside the classical short-range energy, see `EquilibrationConfig`
     """
 
     symmetry_functions: SymmetryFunctions
@@ -54,6 +55,7 @@ class TaylorConfig:
     others: tuple[SymmetryFunctions, ...] = ()
     other_length: float = 6.0
     first_weight: float = 0.1
+    short_range: bool = True
 
     def __post_init__(self):
         if self.order < 2 or not (self.energy_amplitude > 0 and self.potential_amplitude > 0):
@@ -93,8 +95,11 @@ class Taylor(Model):
         numbers, positions, functions = array(structure.numbers), array(structure.positions.double()), self.config.symmetry_functions
         space = array(structure.cell.double()), array(structure.pbc), array(structure.counts)
         described, pairs = bind_sets((functions, *self.config.others), numbers, positions, lambda cutoff: batch_neighbours(positions, *space, cutoff))
-        short = ShortRange(numbers, Bonds.of(positions, pairs), functions.cutoff)
-        return {"symmetry": described, "short_range": ShortRangeKernel(short, array(structure.system))}
+        if self.config.short_range:
+            short = ShortRangeKernel(ShortRange(numbers, Bonds.of(positions, pairs), functions.cutoff), array(structure.system))
+        else:
+            short = NoShortRange(len(numbers), structure.n_systems)
+        return {"symmetry": described, "short_range": short}
 
     def adapt(self, data) -> None:
         """Choose the landmarks from the training data (`train.blocks.Block`) and fit the elements' energies to it."""

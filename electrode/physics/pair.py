@@ -206,3 +206,27 @@ class ShortRangeKernel:
 
     def _weights(self, cotangent: np.ndarray) -> np.ndarray:
         return cotangent[self.system[self.short_range.bonds.i]]
+
+
+@dataclass(frozen=True)
+class NoShortRange:
+    """No energy, where the classical one would do harm; for parameters see `ShortRangeKernel`."""
+
+    n_atoms: int
+    n_systems: int
+
+    def values(self) -> np.ndarray:
+        """Return zeros, (S,) [eV]."""
+        return np.zeros(self.n_systems)
+
+    def push(self, displacement: np.ndarray) -> np.ndarray:
+        """Return zeros, (S,)."""
+        return np.zeros(self.n_systems)
+
+    def pull(self, cotangent: np.ndarray) -> np.ndarray:
+        """Return zeros, (N, 3)."""
+        return np.zeros((self.n_atoms, 3))
+
+    def pull_along(self, cotangent: np.ndarray, displacement: np.ndarray) -> np.ndarray:
+        """Return zeros, (N, 3)."""
+        return np.zeros((self.n_atoms, 3))
