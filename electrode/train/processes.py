@@ -5,6 +5,7 @@ Started by `torchrun`, they speak through torch.distributed on the CPU; without 
 
 from __future__ import annotations
 
+import gc
 import os
 from dataclasses import dataclass
 
@@ -80,6 +81,11 @@ def processes_of_environment() -> Processes:
 
 
 def leave(processes: Processes) -> None:
-    """Part from the other processes."""
+    """Part from the other processes, once all have come here.
+
+    The group is taken apart before the interpreter is: gloo's threads, ended later, abort the process.
+    """
     if processes.size > 1:
+        dist.barrier()
         dist.destroy_process_group()
+        gc.collect()
