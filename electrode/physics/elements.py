@@ -73,3 +73,19 @@ def check_elements(numbers: np.ndarray) -> None:
             f"the baseline has parameters for Z = 1 to {len(SYMBOLS) - 1}; got Z = {missing}. "
             "Use a model that was trained for these elements."
         )
+
+
+def element_places(numbers: np.ndarray, elements: tuple[int, ...]) -> np.ndarray:
+    """Return the place of each atom's element among those described, (N,).
+
+    Raises
+    ------
+    ValueError
+        for an element that is not among them.
+    """
+    unknown = sorted(set(np.asarray(numbers).tolist()) - set(elements))
+    if unknown:
+        raise ValueError(f"elements {unknown} (atomic numbers) are not among those described, {sorted(elements)}")
+    table = np.zeros(max(elements) + 1, dtype=np.int64)
+    table[list(elements)] = np.arange(len(elements))
+    return table[numbers]

@@ -25,6 +25,7 @@ from scipy.interpolate import BPoly, PPoly
 from scipy.special import ive
 
 from electrode.physics import _solid_jacobian, _solid_moments, _solid_tangent
+from electrode.physics.elements import element_places
 from electrode.physics.neighbours import CLOSEST_APPROACH, NeighbourList
 
 _STEPS = 400  # pieces of the radial functions' table; their error is below 1e-8 of the largest value
@@ -89,12 +90,7 @@ class PowerSpectrum:
 
     def channels(self, numbers: np.ndarray) -> np.ndarray:
         """Return the index of each atom's element, (N,); raises ValueError for an element not in the set."""
-        unknown = sorted(set(np.asarray(numbers).tolist()) - set(self.elements))
-        if unknown:
-            raise ValueError(f"elements {unknown} (atomic numbers) are not among those described, {sorted(self.elements)}")
-        table = np.zeros(max(self.elements) + 1, dtype=np.int64)
-        table[list(self.elements)] = np.arange(len(self.elements))
-        return table[numbers]
+        return element_places(numbers, self.elements)
 
     def bind(self, numbers: np.ndarray, positions: np.ndarray, neighbours: NeighbourList) -> SpectrumKernel:
         """Return the kernel of these features at the given atoms, see `electrode.bridge.Kernel`."""

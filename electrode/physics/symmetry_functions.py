@@ -20,6 +20,7 @@ from math import comb
 import numpy as np
 
 from electrode.physics import _moments, _moments_jacobian, _moments_tangent
+from electrode.physics.elements import element_places
 from electrode.physics.neighbours import NeighbourList
 
 
@@ -86,12 +87,7 @@ class SymmetryFunctions:
 
     def channels(self, numbers: np.ndarray) -> np.ndarray:
         """Return the index of each atom's element, (N,); raises ValueError for an element not in the set."""
-        unknown = sorted(set(np.asarray(numbers).tolist()) - set(self.elements))
-        if unknown:
-            raise ValueError(f"elements {unknown} (atomic numbers) are not among those described, {sorted(self.elements)}")
-        table = np.zeros(max(self.elements) + 1, dtype=np.int64)
-        table[list(self.elements)] = np.arange(len(self.elements))
-        return table[numbers]
+        return element_places(numbers, self.elements)
 
     def bind(self, numbers: np.ndarray, positions: np.ndarray, neighbours: NeighbourList) -> SymmetryKernel:
         """Return the kernel of these functions at the given atoms, see `electrode.bridge.Kernel`."""
