@@ -12,7 +12,6 @@ from toys import ChargeToy, FieldToy, PotentialToy, one_atom
 
 from electrode.calculator import ElectrodeCalculator
 from electrode.models.baseline import Baseline
-from electrode.models.domain import OutsideTrainedRange
 from electrode.models.store import save_model
 from electrode.state import Control, Structure
 from electrode.thermo import evaluate

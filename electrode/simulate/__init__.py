@@ -1,4 +1,4 @@
-"""Dynamics at constant charge, constant potential and in a field, and what its averages say."""
+"""Dynamics, Monte Carlo and path integrals at constant charge, potential or field, what their averages say, and other programs as drivers."""
 
 from electrode.simulate.dynamics import ElectrodeDynamics
 from electrode.simulate.fluctuating import ExtendedCharge, Thermopotentiostat

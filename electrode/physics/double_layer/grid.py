@@ -49,7 +49,7 @@ def half_space_edges(diffuse: DiffuseLayer, potential: float) -> tuple[np.ndarra
     while levels[-1] > _LAST:
         levels.append(max(levels[-1] - _STEP, levels[-1] * np.exp(-_STEP)))
     levels = np.copysign(unit, potential) * np.array([*levels, levels[-1] * np.exp(-_STEP)])
-    middle, half = 0.5 * np.log(levels[:-1] * levels[1:]), 0.5 * np.log(levels[1:] / levels[:-1])
+    half = 0.5 * np.log(levels[1:] / levels[:-1])
     psi = np.copysign(np.exp(0.5 * np.log(levels[:-1] * levels[1:])[:, None] + half[:, None] * _GAUSS), potential)
     lengths = -(psi / diffuse.field(psi)) @ _GAUSS_WEIGHTS * half  # x = -int psi/E d ln psi
     edges = np.concatenate([[0.0], np.cumsum(lengths)])
