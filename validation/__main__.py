@@ -4,7 +4,7 @@ import sys
 from importlib import import_module
 from pathlib import Path
 
-NAMES = sorted([*(p.stem for p in Path(__file__).parent.glob("[a-z]*.py")), "strategies", "teacher"])
+NAMES = sorted([*(p.stem for p in Path(__file__).parent.glob("[a-z]*.py")), "claims", "report", "strategies", "teacher"])
 
 
 def main(argv: list[str]) -> int:

@@ -33,7 +33,7 @@ def run(arguments) -> int:
         raise UsageError("charges: --reference goes with --potential; drop one of the two")
     from electrode.models.baseline import Baseline
     from electrode.plot import check_suffix
-    from electrode.plot_charges import plot_charges
+    from electrode.plot_results import plot_result
 
     if arguments.plot:
         check_suffix(arguments.plot)
@@ -47,7 +47,7 @@ def run(arguments) -> int:
     if arguments.json:
         write_json(arguments.json, result, arguments.force)
     if arguments.plot:
-        plot_charges(atoms, charges, arguments.plot, title=_held(result), force=arguments.force)
+        plot_result(result, arguments.plot, force=arguments.force)
     return 0
 
 
@@ -90,14 +90,15 @@ def _result(arguments, atoms, charges, potential: float | None, cited: str, scal
 
     electrode = electrode_atoms(atoms)
     rows = [
-        {"atom": k, "element": atoms.symbols[k], "z_A": float(atoms.positions[k, 2]), "charge_e": float(charges[k]), "electrode": bool(electrode[k])}
+        {"atom": k, "element": atoms.symbols[k], "position_A": atoms.positions[k].tolist(), "z_A": float(atoms.positions[k, 2]),
+         "charge_e": float(charges[k]), "electrode": bool(electrode[k])}  # fmt: skip
         for k in range(len(atoms))
     ]
     return {
         "parameters": arguments.parameters, "citation": cited, "held": "charge" if scale is None else "potential",
         "potential_V": arguments.potential, "reference": None if scale is None else str(scale), "potential_absolute_V": potential,
         "charge_e": float(charges.sum()), "electrode_charge_e": float(charges[electrode].sum()), "rest_charge_e": float(charges[~electrode].sum()),
-        "atoms": rows,
+        "cell_A": atoms.cell.array.tolist(), "pbc": atoms.pbc.tolist(), "atoms": rows,
     }  # fmt: skip
 
 
@@ -108,9 +109,3 @@ def _show(result: dict) -> None:
     if result["potential_absolute_V"] is not None:
         print(f"potential {result['potential_absolute_V']:.4f} V absolute")
     print(f"parameters: {result['parameters']} ({result['citation']})")
-
-
-def _held(result: dict) -> str:
-    if result["held"] == "charge":
-        return f"charge of the cell {result['charge_e']:+.3g} e"
-    return f"{result['potential_V']:+.3g} V on the scale {result['reference']}; charge of the cell {result['charge_e']:+.3g} e"
