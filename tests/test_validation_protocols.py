@@ -13,6 +13,7 @@ from electrode.state import Structure
 from validation.extrapolation import errors
 from validation.metals import divided
 from validation.plain import Plain, PlainConfig
+from validation.protocols import pooled, tasks
 from validation.uncertainty import Points, binned
 
 
@@ -67,3 +68,15 @@ def test_the_control_has_no_electrochemistry_and_the_size_of_dual():
     weights = [sum(p.numel() for p in m.parameters() if p.requires_grad) for m in (plain, dual)]
     assert weights[0] == pytest.approx(weights[1], rel=0.1)
     assert set(plain.kernels(Structure.from_atoms(interface()))) == {"symmetry", "short_range"}
+
+
+def test_folds_test_every_trajectory_once_and_are_pooled_by_frames():
+    parts = [part[1:4] for part in tasks("folds", ["au111_h"], 0)]
+    tested = [f.trajectory for _, _, test in parts for f in test]
+    assert len(parts) == 5 and len(tested) == 280 and all(tested.count(name) == 5 for name in set(tested))
+    for some in parts:
+        names = [{f.trajectory for f in part} for part in some]
+        assert not (names[0] & names[1] or names[0] & names[2] or names[1] & names[2])
+    row = {"protocol": "folds", "data": "d", "scheme": "s", "n_train": 3}
+    both = pooled([{**row, "n_test": 10, "potential_mV": 3.0}, {**row, "n_test": 30, "potential_mV": 1.0}])
+    assert both["n_test"] == 40 and both["potential_mV"] == pytest.approx(3.0**0.5) and both["protocol"] == "pooled"

@@ -28,6 +28,7 @@ class Frame:
     forces: np.ndarray
     geometry_id: str = "a"
     atoms: Atoms = None
+    mu: float = 0.0
 
 
 def frame(charge, force, where="a"):
@@ -49,6 +50,14 @@ def test_series_compare_charged_frames_alone_where_asked():
     frames = [frame(q, 0.0) for q in (0.0, -0.9, -1.2)] + [frame(0.0, 0.0, "b"), frame(1.0, 0.0, "b")]
     assert [list(q) for _, q, _ in razor.series(frames)] == [[0.0, -0.9, -1.2], [0.0, 1.0]]
     assert [list(q) for _, q, _ in razor.series(frames, lambda charge: charge != 0.0)] == [[-0.9, -1.2]]
+
+
+def test_a_frame_whose_charge_is_not_the_metals_is_left_out():
+    """Levels of a capacitance of 0.8 e/V: the first step of 1 e should raise the level by 1.25 V."""
+    of = lambda *charges_and_levels: [Frame(q, np.zeros((1, 3)), mu=mu) for q, mu in charges_and_levels]
+    further = (-1.0, -4.0), (-1.02, -3.9), (-2.0, -2.75)  # the short step is noise
+    assert [f.charge for f in razor.metallic(of((0.0, -5.25), *further))] == [0.0, -1.0, -1.02, -2.0]
+    assert [f.charge for f in razor.metallic(of((0.0, -5.0), *further))] == [-1.0, -1.02, -2.0]
 
 
 def test_folds_test_every_trajectory_once():

@@ -1,10 +1,11 @@
-"""Every trainable scheme on the same data under the same splits: trajectories, a reaction path, or a charge at either end left out.
+"""Every trainable scheme on the same data under the same splits: trajectories, folds of them, a reaction path, or a charge at either end left out.
 
-`python -m validation protocols [--schemes equilibration dual] [--protocols test path low high] [--minutes 5] [--seed 0] [--json F]`
+`python -m validation protocols [--schemes equilibration dual] [--protocols test folds path low high] [--sets au111_h au111_h3o] [--minutes 5] [--seed 0] [--json F]`
 
 Frames are those of tutorials/data with its split files.  `python -m validation metals` leaves metals out, `extrapolation` has more to say of charges.
 
 test : the test trajectories of the split.     path : both Volmer paths out of training, and the barrier along their fixed images.
+folds : five folds of all trajectories, drawn with the seed, each the test once; three train and one validates.  The last line pools them.
 low, high : the frames of the lowest or highest charge of every geometry out of training, tested on them in the test trajectories.
 """
 
@@ -19,6 +20,7 @@ import torch
 
 from electrode.data.files import read_frames
 from electrode.data.splits import Split
+from electrode.data.splits_folds import k_fold
 from electrode.models.conjugate import NoStableState
 from electrode.output import refuse_existing, write_json
 from electrode.state import Control, Structure
@@ -27,7 +29,8 @@ from electrode.train.config import TrainConfig
 from electrode.train.train import train
 from validation.volmer import DATA, FIXED, PATHS, dft_profile, fixed_images, model_profile
 
-PROTOCOLS = ("test", "path", "low", "high")
+PROTOCOLS = ("test", "folds", "path", "low", "high")
+FOLDS = 5
 SETS = ("au111_h", "au111_h3o")
 BATCH = 50
 
@@ -85,10 +88,14 @@ def barrier_rows(model, frames) -> dict[str, list[float]]:
     return rows
 
 
-def tasks(protocol: str):
+def tasks(protocol: str, sets: Sequence[str], seed: int):
     """Yield (name, training, validation, test, all frames) of a protocol."""
-    for name in SETS if protocol != "path" else SETS[1:]:
+    for name in sets if protocol != "path" else [n for n in sets if n == SETS[1]]:
         frames = read_frames(DATA / f"{name}.xyz.gz")
+        if protocol == "folds":
+            for part in k_fold(frames, FOLDS, seed=seed):
+                yield name, *(part.select(frames, p) for p in ("train", "validation", "test")), frames
+            continue
         split = Split.from_json(DATA / f"{name}.split.json")
         training, held, test = (split.select(frames, p) for p in ("train", "validation", "test"))
         if protocol == "path":
@@ -100,11 +107,45 @@ def tasks(protocol: str):
         yield name, training, held, test, frames
 
 
+def pooled(rows: Sequence[dict]) -> dict:
+    """Return a row with the root mean square errors over the frames of the folds' tests; forces as if all frames held as many atoms."""
+    count = np.array([r["n_test"] for r in rows])
+    mean = {k: float(np.sqrt((count * np.square([r[k] for r in rows])).sum() / count.sum())) for k in rows[0] if isinstance(rows[0][k], float)}
+    return {**rows[0], "protocol": "pooled", "n_test": int(count.sum()), **mean}
+
+
+def line(row: dict) -> str:
+    """Return a row as printed."""
+    return (
+        f"{row['protocol']:8s} {row['data']:12s} {row['scheme']:14s} {row['n_train']:5d} {row['n_test']:4d}   {row['energy_meV_per_atom']:8.2f}"
+        f"     {row['force_meV_per_A']:6.1f} {row['force_without_net_meV_per_A']:6.1f}            {row['potential_mV']:8.1f}       {row['charge_e']:.4f}"
+    )
+
+
+def run(protocol: str, scheme: str, arguments: argparse.Namespace) -> list[dict]:
+    """Train and test a scheme under a protocol, print and return the rows."""
+    rows = []
+    for name, training, held, test, frames in tasks(protocol, arguments.sets, arguments.seed):
+        config = TrainConfig.for_scheme(scheme, max_minutes=arguments.minutes, seed=arguments.seed)
+        model = train(scheme, training, held, config).model
+        rows.append({"protocol": protocol, "data": name, "scheme": scheme, "n_train": len(training), "n_test": len(test), **errors(model, test)})
+        print(line(rows[-1]), flush=True)
+        if protocol == "path":
+            rows[-1]["barriers_dft_model"] = barrier_rows(model, frames)
+            for key, (dft, found) in rows[-1]["barriers_dft_model"].items():
+                print(f"    {key:24s} DFT {dft:.3f}   model {found:.3f}", flush=True)
+    for name in arguments.sets if protocol == "folds" else ():
+        rows.append(pooled([r for r in rows if r["data"] == name]))
+        print(line(rows[-1]), flush=True)
+    return rows
+
+
 def main(argv: list[str]) -> int:
     """Train, test, print."""
     parser = argparse.ArgumentParser(prog="python -m validation protocols", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--schemes", nargs="+", default=["equilibration", "dual"])
     parser.add_argument("--protocols", nargs="+", default=list(PROTOCOLS), choices=PROTOCOLS)
+    parser.add_argument("--sets", nargs="+", default=list(SETS), choices=SETS)
     parser.add_argument("--minutes", type=float, default=5.0, help="of training for each model")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--json", type=Path)
@@ -112,24 +153,8 @@ def main(argv: list[str]) -> int:
     arguments = parser.parse_args(argv)
     refuse_existing([arguments.json], arguments.force)
     torch.set_num_threads(1)
-    rows = []
     print(f"{'protocol':8s} {'data':12s} {'scheme':14s} train test   E meV/atom   F, without net meV/A   potential mV   charge e", flush=True)
-    for protocol in arguments.protocols:
-        for name, training, held, test, frames in tasks(protocol):
-            for scheme in arguments.schemes:
-                config = TrainConfig.for_scheme(scheme, max_minutes=arguments.minutes, seed=arguments.seed)
-                model = train(scheme, training, held, config).model
-                e = errors(model, test)
-                row = {"protocol": protocol, "data": name, "scheme": scheme, "n_train": len(training), "n_test": len(test), **e}
-                print(
-                    f"{protocol:8s} {name:12s} {scheme:14s} {len(training):5d} {len(test):4d}   {e['energy_meV_per_atom']:8.2f}     {e['force_meV_per_A']:6.1f} {e['force_without_net_meV_per_A']:6.1f}"
-                    f"            {e['potential_mV']:8.1f}       {e['charge_e']:.4f}", flush=True,
-                )  # fmt: skip
-                if protocol == "path":
-                    row["barriers_dft_model"] = barrier_rows(model, frames)
-                    for key, (dft, found) in row["barriers_dft_model"].items():
-                        print(f"    {key:24s} DFT {dft:.3f}   model {found:.3f}", flush=True)
-                rows.append(row)
+    rows = [row for protocol in arguments.protocols for scheme in arguments.schemes for row in run(protocol, scheme, arguments)]
     if arguments.json:
         write_json(arguments.json, rows, arguments.force)
     return 0

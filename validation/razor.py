@@ -1,6 +1,6 @@
 """What of the forces' change with charge the scheme `razor` explains, on charge series at fixed atoms.
 
-`python -m validation razor [--sets au111_h au111_h3o metals treci] [--fold K] [--json F]`
+`python -m validation razor [--sets au111_h au111_h3o metals treci] [--fold K] [--leaky] [--json F]`
 
 left  : rms of F(Q) - F(Q0) - (Q - Q0) Z over rms of F(Q) - F(Q0), Z = dF/dQ of the model at Q0, for |Q| <= 1.35 e; Q0 is the charge of a
     geometry nearest to zero.     floor : the same with the best Z of the labels themselves, what no expansion to first order explains.
@@ -9,7 +9,9 @@ r     : correlation of Z with that of the labels.     own : as `left`, with the 
 au111_h, au111_h3o : the test trajectories of the split files of tutorials/data.    metals : hydrogen on Au, Cu and Pt(111) together, trajectories
     divided 70 : 15 : 15 by seed 0.    treci : Cu(111) and water between two faces before a uniform background, one geometry left out after the
     other; no energies, since the background gives them no common zero, the potential is the mean Fermi level of the cell.  `charged` compares
-    with the first charged frame of a geometry: neutral ones whose potential is high hold part of their charge in the water.
+    with the first charged frame of a geometry, `metal` all charges with the first frame whose charge is the metal's: neutral ones whose
+    potential is high hold part of theirs in the water, which shows as a capacitance of the next step 1.1 times the geometry's least or more.
+    Such frames are not trained on, but with `--leaky`.  Z of the labels where the charge is the metal's leaves 20 % of the first comparison.
 `--fold K` splits the training part in K by trajectory and tests each on the others' model instead: what choices were made on.
 The last two sets are read from $ELECTRODE_DATA.
 """
@@ -39,7 +41,9 @@ from validation.volmer import DATA
 SETS = ("au111_h", "au111_h3o", "metals", "treci")
 LARGEST = 1.35  # |Q| [e]
 STEP = 1e-3  # [e]
-CHOICES = {"metals": {"landmarks": 100}, "treci": {"countercharge": "uniform", "landmarks": 60}}
+CHOICES = {"metals": {"landmarks": 100}, "treci": {"countercharge": "uniform", "landmarks": 60, "bonds": (1.0, 1.5, 2.0)}}
+LEAKY = 1.1  # capacitance over the geometry's least from which on a step moves charge that is not the metal's
+SHORTEST = 0.1  # step whose capacitance is looked at [e]
 TERMS = {"treci": [{"quantity": "conjugate", "weight": 1.0, "scale": 0.05}, {"quantity": "force_slope", "weight": 1.0, "scale": 0.01}]}
 
 
@@ -48,11 +52,11 @@ def folder() -> Path:
     return Path(os.environ.get("ELECTRODE_DATA", "../shared/data"))
 
 
-def series(frames: Sequence, first: Callable[[float], bool] = lambda charge: True) -> Iterator[tuple]:
+def series(frames: Sequence, first: Callable[[float], bool] = lambda charge: True, largest: float = LARGEST) -> Iterator[tuple]:
     """Yield (atoms, charges (B,), forces (B, n, 3)) of each geometry with two charges or more of those to compare, nearest to zero first."""
     groups: dict[str, list] = {}
     for frame in frames:
-        if abs(frame.charge) <= LARGEST and first(frame.charge):
+        if abs(frame.charge) <= largest and first(frame.charge):
             groups.setdefault(frame.geometry_id, []).append(frame)
     for group in groups.values():
         ordered = sorted(group, key=lambda f: abs(f.charge))
@@ -66,10 +70,10 @@ def forces(model: Model, atoms, charges: np.ndarray) -> np.ndarray:
     return found.detach().numpy().reshape(len(charges), -1, 3)
 
 
-def compare(model: Model, frames: Sequence, first: Callable[[float], bool] = lambda charge: True) -> list[dict]:
+def compare(model: Model, frames: Sequence, first: Callable[[float], bool] = lambda charge: True, largest: float = LARGEST) -> list[dict]:
     """Return sums of squares of each geometry: of the change, of what Z, the model and the labels' own Z leave, and both Z (n, 3)."""
     rows = []
-    for atoms, charge, labelled in series(frames, first):
+    for atoms, charge, labelled in series(frames, first, largest):
         change, step = labelled[1:] - labelled[0], (charge[1:] - charge[0])[:, None, None]
         below, above = forces(model, atoms, charge[0] + np.array([-STEP, STEP]))
         slope, best = (above - below) / (2.0 * STEP), (step * change).sum(0) / (step**2).sum()
@@ -90,10 +94,10 @@ def summary(rows: Sequence[dict]) -> dict[str, float]:
     }  # fmt: skip
 
 
-def tasks(name: str) -> Iterator[tuple[list, list, list]]:
+def tasks(name: str, leaky: bool = False) -> Iterator[tuple[list, list, list]]:
     """Yield training, validation and test frames of a set."""
     if name == "treci":
-        yield from _treci()
+        yield from _treci(leaky)
         return
     if name == "metals":
         frames = [f for metal in ("au", "cu", "pt") for f in read_frames(folder() / "sjm_h_metal" / f"{metal}111_h.xyz")]
@@ -103,12 +107,25 @@ def tasks(name: str) -> Iterator[tuple[list, list, list]]:
     yield tuple(split.select(frames, part) for part in ("train", "validation", "test"))
 
 
-def _treci() -> Iterator[tuple[list, list, list]]:
-    frames = [_levelled(f) for f in parse_frames(folder() / "treci_fcp" / "treci_fcp_constant_potential.extxyz")]
-    for name in sorted({f.trajectory for f in frames}):
-        others, test = ([f for f in frames if (f.trajectory == name) is own] for own in (False, True))
-        if any(series(test)):
-            yield others, others, test  # validation must not see the geometry left out
+def _treci(leaky: bool) -> Iterator[tuple[list, list, list]]:
+    frames = parse_frames(folder() / "treci_fcp" / "treci_fcp_constant_potential.extxyz")
+    names = sorted({f.trajectory for f in frames})
+    own = {name: [f for f in frames if f.trajectory == name] for name in names}
+    kept = own if leaky else {name: metallic(some) for name, some in own.items()}
+    for name in names:
+        others = [_levelled(f) for other in names if other != name for f in kept[other]]
+        if any(series(own[name])):
+            yield others, others, own[name]  # validation must not see the geometry left out
+
+
+def metallic(frames: Sequence) -> list:
+    """Return the frames of one geometry without the one nearest to neutral, where the step from there to the next has a capacitance beyond the others'."""
+    ordered = sorted(frames, key=lambda f: abs(f.charge))
+    apart = ordered[:1]
+    for frame in ordered[1:]:
+        apart += [frame] if abs(frame.charge - apart[-1].charge) > SHORTEST else []
+    capacitance = [(b.charge - a.charge) / (a.mu - b.mu) for a, b in zip(apart[:-1], apart[1:])]
+    return ordered[1:] if capacitance[0] > LEAKY * min(capacitance) else ordered
 
 
 def _levelled(frame):
@@ -129,17 +146,19 @@ def folds(training: Sequence, number: int) -> Iterator[tuple[list, list, list]]:
 
 def measure(name: str, arguments) -> dict:
     """Train on each task of a set and return the shares left over all of them, with errors where energies are labelled."""
-    found, charged, further = [], [], {}
+    found, charged, metal, further = [], [], [], {}
     given = TERMS.get(name)
     config = replace(TrainConfig.for_scheme("razor", **({"terms": given} if given else {})), max_minutes=arguments.minutes, epochs=3)
-    for training, held, test in tasks(name):
+    for training, held, test in tasks(name, arguments.leaky):
         for parts in folds([*training, *held], arguments.fold) if arguments.fold else [(training, held, test)]:
             model = train("razor", *parts[:2], config, CHOICES.get(name)).model
             found += compare(model, parts[2])
-            charged += compare(model, parts[2], lambda charge: charge != 0.0) if name == "treci" else []
+            if name == "treci":
+                charged += compare(model, parts[2], lambda charge: charge != 0.0)
+                metal += compare(model, [f for name in {f.trajectory for f in parts[2]} for f in metallic([g for g in parts[2] if g.trajectory == name])], largest=np.inf)
             further = errors(model, parts[2]) if name != "treci" and not arguments.fold else {}
     row = {"set": name, "folds": arguments.fold, **summary(found), **further}
-    return {**row, "charged": summary(charged)} if charged else row
+    return {**row, "charged": summary(charged), "metal": summary(metal)} if charged else row
 
 
 def show(name: str, row: dict) -> None:
@@ -153,6 +172,7 @@ def main(argv: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m validation razor", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sets", nargs="+", choices=SETS, default=SETS)
     parser.add_argument("--fold", type=int, default=0, metavar="K")
+    parser.add_argument("--leaky", action="store_true", help="of treci: train on frames too whose charge is partly the water's")
     parser.add_argument("--minutes", type=float, default=10.0, help="of training for each model")
     parser.add_argument("--json", type=Path)
     parser.add_argument("--force", action="store_true")
@@ -168,8 +188,9 @@ def main(argv: list[str]) -> int:
             print(f"{name}: skipped, {error}; set ELECTRODE_DATA")
             continue
         show(name, rows[-1])
-        if "charged" in rows[-1]:
-            show(f"{name} charged", rows[-1]["charged"])
+        for part in ("charged", "metal"):
+            if part in rows[-1]:
+                show(f"{name} {part}", rows[-1][part])
     if arguments.json:
         write_json(arguments.json, rows, arguments.force)
     return 0

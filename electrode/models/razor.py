@@ -2,16 +2,17 @@
 
     E(R, Q) = E0(R) + Phi0(R) Q + Q^2/(2C),    F = F0 + Q Z,    Z = -dPhi0/dR
     E0   = S(R) + sum_i e_i
-    Phi0 = Phi_ref + sum_i (p_i + q_i psi_i)/A
+    Phi0 = Phi_ref + sum_i (p_i + q_i psi_i + sum_k b_ik beta_ik)/A
     1/C  = (s + sum_i r_i/A)/A
 
-and at fixed potential Q = C (Phi - Phi0), Omega = E0 - C (Phi - Phi0)^2/2.  e, p, q (and r, with `local_capacitance`) are heads of Gaussian
-kernels over the symmetry functions of each atom, S a classical short-range energy or a neutral model, psi_i what a unit charge in the place
-of the atom adds to A Phi0 by the electrode's field (`models.plates`), so that q_i is an effective charge; A is the area.  Phi0 is
+and at fixed potential Q = C (Phi - Phi0), Omega = E0 - C (Phi - Phi0)^2/2.  e, p, q (and b with `bonds`, r with `local_capacitance`) are heads
+of Gaussian kernels over the symmetry functions of each atom, S a classical short-range energy or a neutral model, psi_i what a unit charge in the
+place of the atom adds to A Phi0 by the electrode's field (`models.plates`), so that q_i is an effective charge, and beta_ik what charge that
+moves along its bonds adds (`models.bond_charges`), so that a water's charges may change while it stays neutral; A is the area.  Phi0 is
 intensive, as a dipole layer's potential is.  Everything is linear in the weights: least squares train it, on forces and on how
 they change with charge (`force_slope`) together.
-Bergmann, Bonnet, Marzari, Reuter and Hoermann, Phys. Rev. Lett. 135, 146201 (2025), https://arxiv.org/abs/2505.19745.  The heads and q psi are
-ours, and r departs from the source, where C depends on no position.
+Bergmann, Bonnet, Marzari, Reuter and Hoermann, Phys. Rev. Lett. 135, 146201 (2025), https://arxiv.org/abs/2505.19745.  The heads, q psi
+and b beta are ours, and r departs from the source, where C depends on no position.
 """
 
 from __future__ import annotations
@@ -24,11 +25,12 @@ from torch import Tensor, nn
 
 from electrode.bridge import TorchKernel
 from electrode.models.base import Model, held_charge
+from electrode.models.bond_charges import bond_potential
 from electrode.models.double_layer import DoubleLayerTermConfig
 from electrode.models.neutral_base import Calculated, NeutralBaseConfig, NeutralKernel
 from electrode.models.plates import COUNTERCHARGES, plate_potential
 from electrode.nn.kernel_heads import KernelHeads
-from electrode.physics.neighbours import batch_neighbours
+from electrode.physics.neighbours import NeighbourList, batch_neighbours
 from electrode.physics.pair import Bonds, ShortRange, ShortRangeKernel
 from electrode.physics.symmetry_functions import SymmetryFunctions
 from electrode.state import Control, Structure
@@ -49,9 +51,10 @@ class RazorConfig:
     capacitance : of a face [uF/cm^2];  double_layer : the continuum whose capacitance at its potential of zero charge counts; neither: learned
     countercharge : "sheet", "two_sheets" or "uniform", see `models.plates`
     local_capacitance : let 1/C depend on the neighbourhood
+    bonds : lengths c_k of the bonds along which charge moves [A], () for none; (1.0, 1.5, 2.0) suits water between electrodes
     landmarks : environments kept for each element;  length : of the kernels, see `nn.kernel_heads`
-    energy_amplitude, dipole_amplitude, charge_amplitude, stiffness_amplitude : prior standard deviations of e [eV], 0 to leave the base as
-        it is but for constants of the elements, p [V A^2], q [e] and r [V A^4/e]
+    energy_amplitude, dipole_amplitude, charge_amplitude, bond_amplitude, stiffness_amplitude : prior standard deviations of e [eV], 0 to leave
+        the base as it is but for constants of the elements, p [V A^2], q [e], b [e] and r [V A^4/e]
     """
 
     symmetry_functions: SymmetryFunctions
@@ -60,11 +63,13 @@ class RazorConfig:
     double_layer: DoubleLayerTermConfig | None = None
     countercharge: str = "sheet"
     local_capacitance: bool = False
+    bonds: tuple[float, ...] = ()
     landmarks: int = 300
     length: float = 3.0
     energy_amplitude: float = 3.0
     dipole_amplitude: float = 100.0
     charge_amplitude: float = 0.1
+    bond_amplitude: float = 0.1
     stiffness_amplitude: float = 500.0
     seed: int = 0
 
@@ -77,15 +82,18 @@ class RazorConfig:
             raise ValueError(f"RazorConfig.capacitance: expected a positive number [uF/cm^2], and no double_layer beside it; got {self.capacitance}")
         if self.local_capacitance and self.given_stiffness is not None:
             raise ValueError("RazorConfig.local_capacitance: a given capacitance depends on no neighbourhood; leave one of them out")
-        amplitudes = (self.energy_amplitude, *self.amplitudes[1:])
+        if not all(0.0 < c < self.symmetry_functions.cutoff for c in self.bonds):
+            raise ValueError(f"RazorConfig.bonds: expected lengths between 0 and the cutoff, {self.symmetry_functions.cutoff} A, got {self.bonds}")
+        amplitudes = (self.energy_amplitude, *self.amplitudes[1:], self.bond_amplitude)
         if not (min(amplitudes[1:]) > 0.0 and amplitudes[0] >= 0.0):
             raise ValueError(f"RazorConfig: expected positive amplitudes, or 0 of the energy, got {amplitudes}")
 
     @property
     def amplitudes(self) -> tuple[float, ...]:
         """Prior standard deviations of the heads."""
+        bonds = (self.bond_amplitude,) * len(self.bonds)
         last = (self.stiffness_amplitude,) if self.local_capacitance else ()
-        return (max(self.energy_amplitude, 1e-9), self.dipole_amplitude, self.charge_amplitude, *last)
+        return (max(self.energy_amplitude, 1e-9), self.dipole_amplitude, self.charge_amplitude, *bonds, *last)
 
     @property
     def given_stiffness(self) -> float | None:
@@ -121,7 +129,7 @@ class Razor(Model):
         self.calculated = None if config.base is None else Calculated(config.base)
 
     def kernels(self, structure: Structure) -> dict:
-        """Return the symmetry functions (N, F), psi (N,) as "coulomb" and the energy beside the heads (S,) as "short_range"."""
+        """Return the symmetry functions (N, F), psi and beta as "coulomb" (N (1 + K),) and the energy beside the heads (S,) as "short_range"."""
         array = lambda tensor: tensor.detach().cpu().numpy()
         numbers, positions, functions = array(structure.numbers), array(structure.positions.double()), self.config.symmetry_functions
         pairs = batch_neighbours(positions, array(structure.cell.double()), array(structure.pbc), array(structure.counts), functions.cutoff)
@@ -129,8 +137,13 @@ class Razor(Model):
             short = ShortRangeKernel(ShortRange(numbers, Bonds.of(positions, pairs), functions.cutoff), array(structure.system))
         else:
             short = NeutralKernel(structure, self.calculated)
-        field = TorchKernel(lambda x: plate_potential(structure.at(x), self.config.countercharge), structure.positions)
+        field = TorchKernel(lambda x: self._field(structure.at(x), pairs), structure.positions)
         return {"symmetry": functions.bind(numbers, positions, pairs), "coulomb": field, "short_range": short}
+
+    def _field(self, structure: Structure, pairs: NeighbourList) -> Tensor:
+        psi, config = plate_potential(structure, self.config.countercharge), self.config
+        beta = bond_potential(structure, psi, pairs, config.symmetry_functions.cutoff, config.bonds)
+        return torch.cat([psi[:, None], beta], dim=1).flatten()
 
     def adapt(self, data) -> None:
         """Choose the landmarks from the training data (`train.blocks.Block`) and fit the elements' energies to it."""
@@ -168,12 +181,12 @@ class Razor(Model):
         return (structure.area[which],)
 
     def energy(self, outputs: Tensor, scalars: Tensor, flat: Tensor, charge: Tensor, area: Tensor) -> tuple[Tensor]:
-        """Return the energy (...,) [eV] of outputs (..., n, heads) with psi (..., n) at a charge (...,) [e]."""
+        """Return the energy (...,) [eV] of outputs (..., n, heads) with psi and beta (..., n (1 + K)) at a charge (...,) [e]."""
         energy, potential, stiffness = self._coefficients(_weighed(outputs, flat).sum(-2), scalars, area)
         return (energy + potential * charge + 0.5 * stiffness * charge**2,)
 
     def _coefficients(self, parts: Tensor, scalars: Tensor, area: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Return E0 without what stands beside the heads, Phi0 and 1/C from sums over the atoms (..., heads - 1)."""
+        """Return E0 without what stands beside the heads, Phi0 and 1/C from sums over the atoms (..., 2 or 3)."""
         given = self.config.given_stiffness
         stiffness = scalars[..., 1] if given is None else torch.full_like(area, given)
         if self.config.local_capacitance:
@@ -181,6 +194,9 @@ class Razor(Model):
         return parts[..., 0], scalars[..., 0] + parts[..., 1] / area, stiffness / area
 
 
-def _weighed(outputs: Tensor, psi: Tensor) -> Tensor:
-    """Return e_i, p_i + q_i psi_i and r_i where there is one, (..., n, heads - 1)."""
-    return torch.cat([outputs[..., :1], outputs[..., 1:2] + outputs[..., 2:3] * psi[..., None], outputs[..., 3:]], dim=-1)
+def _weighed(outputs: Tensor, flat: Tensor) -> Tensor:
+    """Return e_i, p_i + q_i psi_i + sum_k b_ik beta_ik and r_i where there is one, (..., n, 2 or 3)."""
+    field = flat.unflatten(-1, (outputs.shape[-2], -1))
+    last = 2 + field.shape[-1]
+    dipole = outputs[..., 1] + (outputs[..., 2:last] * field).sum(-1)
+    return torch.cat([outputs[..., :1], dipole[..., None], outputs[..., last:]], dim=-1)

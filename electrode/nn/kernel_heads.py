@@ -18,7 +18,8 @@ from torch import Tensor, nn
 
 from electrode.nn.networks import Slots
 
-SCALE_FLOOR = 3.0  # smallest scale of a feature, in units of the median spread of its element's features
+SCALE_FLOOR = 3.0  # smallest scale of a feature, in units of the median spread of its element's features that vary
+CONSTANT = 1e-6  # features whose spread is less, relative to the largest of the element, count as constant
 
 
 @dataclass(frozen=True)
@@ -130,8 +131,8 @@ class KernelHeads(nn.Module):
     def place(self, features: Tensor, channel: Tensor) -> None:
         """Choose scales and landmarks from training environments (N, n_features); weights return to zero.
 
-        A feature's scale is its spread, floored at a few times the median spread of its element's features, so that
-        features that hardly vary stay small.
+        A feature's scale is its spread, floored at a few times the median spread of those of its element's features that vary, so
+        that features that hardly vary stay small.
         """
         self.weights.zero_()
         for k in torch.unique(channel).tolist():
@@ -168,7 +169,9 @@ class KernelHeads(nn.Module):
 def _scale(own: Tensor) -> Tensor:
     """Return the scale of each feature of an element's environments (n, F)."""
     spread = own.std(0, unbiased=False)
-    return spread.clamp(min=max(SCALE_FLOOR * float(spread.median()), 1e-3)) * own.shape[1] ** 0.5
+    varies = spread > CONSTANT * spread.max()  # functions of pairs that never meet would take the median to zero, and the floor with it
+    typical = float(spread[varies].median()) if varies.any() else 0.0
+    return spread.clamp(min=max(SCALE_FLOOR * typical, 1e-3)) * own.shape[1] ** 0.5
 
 
 def _far_apart(points: Tensor, most: int, beside: Tensor | None = None) -> Tensor:

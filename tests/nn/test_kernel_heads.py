@@ -89,3 +89,17 @@ def test_large_weights_of_either_sign_leave_little_rounding():
     values, _ = heads.kernel(features, 0)
     plain = (values @ heads.weights[0]).detach().numpy()[:, 0]
     assert 10.0 * np.std(found - exact) < np.std(plain - exact)  # the same error for all is no force
+
+
+def test_features_that_never_vary_change_nothing():
+    """A model of more elements has functions of pairs that one system does not hold; with these alone it learns the same."""
+    rng = torch.Generator().manual_seed(5)
+    features = torch.randn(40, 6, generator=rng, dtype=torch.float64) * torch.tensor([1.0, 0.5, 0.2, 0.05, 1e-3, 0.3], dtype=torch.float64)
+    channel, weights = torch.zeros(40, dtype=torch.long), torch.randn(1, 8, 2, generator=rng, dtype=torch.float64)
+    found = []
+    for some in (features, torch.cat([features, torch.zeros(40, 9, dtype=torch.float64)], 1)):
+        heads = KernelHeads(1, some.shape[1], 2, 8, 1.5)
+        heads.place(some, channel)
+        heads.weights.data = weights
+        found.append(heads(some, channel).detach())
+    torch.testing.assert_close(found[1], found[0], rtol=1e-12, atol=1e-12)
