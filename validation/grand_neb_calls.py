@@ -2,7 +2,7 @@
 
 A shipped model stands for the expensive calculator, asked one structure at a time at a held charge or a held potential.  End states are
 relaxed with it at the first potential, and those calls are not counted; what the search asks of them afterwards is.  Beside each row
-stands the climbing-image band on the same model, end states relaxed at each potential, to a force of 0.02 eV/A; for the first potential also
+stands the climbing-image band on the same model, end states relaxed at each potential, to the force of --close; for the first potential also
 the calls of such a band to 0.05 eV/A between held end states, each inner image of each step counted.
 """
 
@@ -11,10 +11,12 @@ from __future__ import annotations
 import argparse
 import time
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
 from ase import Atoms
+from ase.calculators.singlepoint import SinglePointCalculator
 
 from electrode.calculator import ElectrodeCalculator
 from electrode.examples import example
@@ -24,7 +26,7 @@ from electrode.neb import barriers
 from electrode.output import refuse_existing, write_json
 from electrode.relax import relax
 
-IMAGES, END_FMAX, CLOSE = 7, 0.02, 0.02  # of the band; force of the end states given; force of the band compared with [eV/A]
+IMAGES, END_FMAX, CLOSE, RATTLE = 7, 0.02, 0.02, 0.02  # of the band; force of the end states given; force of the band compared with [eV/A]; displacement [A]
 
 
 @dataclass(frozen=True)
@@ -48,13 +50,18 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--case", nargs="+", choices=list(CASES), default=list(CASES))
     parser.add_argument("--held", choices=("charge", "potential"), default="charge", help="what the calculator can hold")
     parser.add_argument("--prior", choices=("bonds", "metals"), default="bonds")
+    parser.add_argument("--potentials", nargs="+", type=float, metavar="U", help="[V SHE], the lowest first; by default five of each path")
+    parser.add_argument("--close", type=float, default=CLOSE, help="force of the band compared with [eV/A] (default %(default)s)")
     parser.add_argument("--max-calls", type=int, default=40)
+    parser.add_argument("--known-ends", action="store_true", help="the search is given what the relaxation of the end states ended with, instead of asking again")
+    parser.add_argument("--rattle", type=int, metavar="SEED", help="displace the examples by 0.02 A before their relaxation")
     parser.add_argument("--json", type=Path)
     parser.add_argument("--force", action="store_true")
     arguments = parser.parse_args(argv)
     refuse_existing([arguments.json], arguments.force)
     warnings.simplefilter("ignore", UserWarning)
-    rows = [row for name in arguments.case for row in measure(CASES[name], arguments)]
+    given = {} if arguments.potentials is None else {"potentials": tuple(arguments.potentials)}
+    rows = [row for name in arguments.case for row in measure(replace(CASES[name], **given), arguments)]
     if arguments.json:
         write_json(arguments.json, rows, arguments.force)
     return 0
@@ -63,12 +70,12 @@ def main(argv: list[str]) -> int:
 def measure(case: Case, arguments) -> list[dict]:
     """Print and return the rows of one case."""
     model, asked = load_model(case.model), Asked(load_model(case.model), arguments.held)
-    ends = [relaxed(f"{case.path}-{end}", model, case.potentials[0]) for end in ("initial", "final")]
+    ends = [relaxed(f"{case.path}-{end}", model, case.potentials[0], arguments.rattle) for end in ("initial", "final")]
     plain = barriers(*ends, model, case.potentials[:1], images=IMAGES, relax_endpoints=False)
     print(f"\n{case.path}, {case.model}: a climbing-image band takes {plain.rows[0].model_calls * (IMAGES - 2)} calls at {case.potentials[0]} V ({plain.rows[0].status})")
-    close = barriers(*ends, model, case.potentials, images=IMAGES, fmax=CLOSE)
+    close = barriers(*ends, model, case.potentials, images=IMAGES, fmax=arguments.close)
     start = time.process_time()
-    found = accelerated_barriers(*ends, asked.calculator, case.potentials, images=IMAGES, prior=arguments.prior, max_calls=arguments.max_calls)
+    found = accelerated_barriers(*ends, asked.calculator, case.potentials, images=IMAGES, prior=arguments.prior, max_calls=arguments.max_calls, known_ends=arguments.known_ends)
     spent = time.process_time() - start
     print(f"{'U/V':>6}{'calls':>7}{'ends':>6}{'barrier':>9}{'band':>9}{'off/meV':>9}{'reaction':>10}{'band':>9}{'force':>7}   status; band's")
     for row, other in zip(found.rows, close.rows):
@@ -80,10 +87,15 @@ def measure(case: Case, arguments) -> list[dict]:
     return [{"path": case.path, "plain_calls": plain.rows[0].model_calls * (IMAGES - 2), "band_barrier_eV": b.barrier_eV, **r} for r, b in zip(found.to_json(), close.rows)]
 
 
-def relaxed(name: str, model, potential: float) -> Atoms:
-    """Return an example relaxed on the model at a potential [V SHE]."""
-    atoms = relax(example(name), ElectrodeCalculator(model, potential=potential, reference="SHE"), fmax=END_FMAX)[0]
-    atoms.calc, atoms.info = None, {}
+def relaxed(name: str, model, potential: float, seed: int | None = None) -> Atoms:
+    """Return an example relaxed on the model at a potential [V SHE], its results with it."""
+    start = example(name)
+    if seed is not None:
+        start.positions += np.random.default_rng(seed).normal(scale=RATTLE, size=start.positions.shape) * (start.get_tags() < start.get_tags().max())[:, None]
+    atoms = relax(start, ElectrodeCalculator(model, potential=potential, reference="SHE"), fmax=END_FMAX)[0]
+    known = SinglePointCalculator(atoms, energy=atoms.get_potential_energy(), forces=atoms.get_forces(apply_constraint=False))
+    known.results |= {name: atoms.calc.results[name] for name in ("canonical_energy", "charge", "potential")}
+    atoms.calc, atoms.info = known, {}
     return atoms
 
 

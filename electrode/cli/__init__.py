@@ -26,12 +26,15 @@ VERBS = {  # each is a module of this package with HELP, EXAMPLE, add_arguments(
     "info": "show what a stored model is and where it may be trusted",
     "learn": "the saddle between two states with few calls of an expensive calculator",
     "relax": "relax a structure at a potential or charge",
+    "explore": "learn a model by dynamics with few calls of an expensive calculator",
+    "sweep": "run another verb over potentials, seeds and structures, side by side",
     "md": "molecular dynamics at constant charge, potential or field",
     "sample": "hybrid Monte Carlo at a potential or charge, classical or with path integrals",
     "serve": "forces at a potential or charge for i-PI, or another program that moves the atoms",
     "scan": "grand energy, charge and capacitance of a structure against potential",
     "charges": "equilibrated charges of a structure at a potential or charge",
     "capacitance": "capacitance of an electrolyte against potential, or fitted to labelled frames",
+    "plot": "a figure of what another verb wrote with --json",
 }
 _MISTAKES = (ValueError, OSError, MemoryError, FloatingPointError)
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
+from electrode.cli import few_calls
 from electrode.cli.options import read_structure, table
 from electrode.cli.parser import Parser, UsageError
 from electrode.output import refuse_existing, replacing, write_json
 
-OWN = ("output", "resume", "max_calls", "prior")  # options of --accelerate alone
+OWN = ("output", *few_calls.OWN, "known_ends")  # options of --accelerate alone
 FOREIGN = {  # options of the band on a model, and their values where they are not given
     "model": None, "charge": None, "temperature": None, "climb_from": 0.3, "max_steps": 500, "keep_ends": False, "batch_sweep": False, "curve": None,
     "she_error": None, "scf_noise": None, "che": None, "pairs": None, "g_h2": None, "thermal": None, "strict": False,
@@ -25,26 +27,18 @@ def add_arguments(parser: Parser) -> None:
         "with calculator() alone the band knows no potential",
     )  # fmt: skip
     group.add_argument("--output", metavar="FOLDER", help="keeps every call of it the moment it is known")
-    group.add_argument("--resume", action="store_true", help="go on with the calls that the folder holds")
-    group.add_argument("--max-calls", type=int, metavar="N", help=f"of it at each potential, end states included (default {MAX_CALLS})")
-    group.add_argument("--prior", metavar="P", help="what is known before: bonds (default), metals, none, or a cheap calculator as MODULE:FACTORY")
+    few_calls.add_options(group, "at each potential, end states included", MAX_CALLS)
+    group.add_argument("--known-ends", action="store_true", help="take energy and forces, at a potential also charge and potential, of the end states from their files; they must be this calculator's")
     parser.known += [f"--{name.replace('_', '-')}" for name in ("accelerate", *OWN)]
 
 
 def check(arguments) -> None:
     """Refuse options that do not go together, before any file is read."""
-    if arguments.accelerate is None:
-        given = [n for n in OWN if getattr(arguments, n) not in (None, False)]
-        if given:
-            raise UsageError(f"--{given[0].replace('_', '-')}: expected --accelerate FILE.py, which it belongs to")
-        if arguments.model is None:
-            raise UsageError("expected --model M, or --accelerate FILE.py with a calculator of your own; got neither")
+    if not few_calls.given(arguments, OWN, "output"):
         return
     other = [n for n, value in FOREIGN.items() if getattr(arguments, n) != value]
     if other:
         raise UsageError(f"--accelerate does not go with --{other[0].replace('_', '-')}; it takes its forces from {arguments.accelerate}")
-    if arguments.output is None:
-        raise UsageError("--accelerate: expected --output FOLDER, which keeps every call; there is no default")
 
 
 def run(arguments) -> int:
@@ -65,7 +59,7 @@ def _at_potentials(arguments, source) -> int:
     if arguments.reference is None:
         raise UsageError("a potential needs its scale: expected --reference SHE, RHE (with --ph), PZC (with --pzc) or absolute; got none")
     found = accelerated_barriers(
-        *_ends(arguments), source, arguments.potential, arguments.reference, she_absolute=arguments.she_absolute, ph=arguments.ph,
+        *_ends(arguments, few_calls.record_in), source, arguments.potential, arguments.reference, she_absolute=arguments.she_absolute, ph=arguments.ph,
         pzc=arguments.pzc, **_options(arguments, "bonds"),
     )  # fmt: skip
     rows = found.to_json()
@@ -85,7 +79,7 @@ def _without(arguments, source) -> int:
 
     if arguments.plot:
         raise UsageError("--plot: expected --potential, which the barriers are drawn against")
-    found = find_saddle(*_ends(arguments), source.factory(), **_options(arguments, "metals"))
+    found = find_saddle(*_ends(arguments, few_calls.results_in), source.factory(), **_options(arguments, "metals"))
     print(f"{found.status}: barrier {'-' if found.barrier_eV is None else format(found.barrier_eV, '.4f')} eV; {found.calls} calls, and {found.end_state_calls} for the end states")
     if arguments.json:
         write_json(arguments.json, found.to_json(), arguments.force)
@@ -93,19 +87,19 @@ def _without(arguments, source) -> int:
     return 0 if found.converged else 1
 
 
-def _ends(arguments):
+def _ends(arguments, known: Callable):
+    """Return the end states, with what `known` finds in their files where it is asked for."""
     from electrode.relax import fixed_bottom_layer
 
-    return tuple(fixed_bottom_layer(read_structure(path)) for path in (arguments.initial, arguments.final))
+    ends = [fixed_bottom_layer(read_structure(path)) for path in (arguments.initial, arguments.final)]
+    for path, atoms in zip((arguments.initial, arguments.final), ends) if arguments.known_ends else ():
+        atoms.calc = known(path)
+    return tuple(ends)
 
 
 def _options(arguments, prior: str) -> dict:
-    from electrode.learn.prior import WORDS
-    from electrode.models.neutral_calculators import make_calculator
-
-    named = arguments.prior or prior
-    own = {"folder": arguments.output, "resume": arguments.resume, "max_calls": arguments.max_calls or MAX_CALLS, "progress": print}
-    return own | {"images": arguments.images, "fmax": arguments.fmax, "prior": None if named == "none" else named if named in WORDS else make_calculator(named)}
+    own = {"folder": arguments.output, "resume": arguments.resume, "known_ends": arguments.known_ends, "progress": print, "images": arguments.images, "fmax": arguments.fmax}
+    return own | {"max_calls": MAX_CALLS if arguments.max_calls is None else arguments.max_calls, "prior": few_calls.prior_named(arguments.prior or prior)}
 
 
 def _write(bands, arguments) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from electrode.cli.few_calls import prior_named, results_in
 from electrode.cli.options import read_structure
 from electrode.cli.parser import Parser, UsageError
 from electrode.output import refuse_existing, replacing, write_json
@@ -45,16 +46,13 @@ def run(arguments) -> int:
 
 def _search(arguments):
     from electrode.learn.saddle import find_saddle
-    from electrode.models.neutral_calculators import make_calculator
     from electrode.relax import fixed_bottom_layer
 
-    priors = {"metals": "metals", "bonds": "bonds", "none": None}
-    prior = priors[arguments.prior] if arguments.prior in priors else make_calculator(arguments.prior)
-    ends = []
+    prior, ends = prior_named(arguments.prior), []
     for path in (arguments.initial, arguments.final):
         atoms = read_structure(path)
         held = fixed_bottom_layer(atoms)
-        held.calc = _results(path) if arguments.known_ends else None
+        held.calc = results_in(path) if arguments.known_ends else None
         ends.append(held)
     return find_saddle(
         *ends, _calculator(arguments.calculator), folder=arguments.output, resume=arguments.resume, prior=prior,
@@ -72,12 +70,6 @@ def _calculator(description: str):
     if source.holds is not None:
         raise UsageError(f"{description}: its calculator takes a {source.holds}; electrode neb --accelerate searches at the potentials that you name")
     return source.factory()
-
-
-def _results(path: str):
-    import ase.io
-
-    return ase.io.read(path).calc
 
 
 def _summary(result: dict) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from electrode.cli import accelerate_relax
 from electrode.cli.options import add_model, add_outputs, add_potential, read_structure, scale_of
 from electrode.cli.parser import Parser, UsageError
 from electrode.output import refuse_existing, replacing, write_json
@@ -13,21 +14,25 @@ EXAMPLE = "electrode relax slab.xyz --model M --potential -0.5 --reference SHE -
 def add_arguments(parser: Parser) -> None:
     """Add the arguments of the verb."""
     parser.add_argument("structure", metavar="STRUCTURE", help="any format of ASE")
-    add_model(parser)
+    add_model(parser, required=False)
     add_potential(parser, many=False)
     parser.add_argument("--charge", type=float, metavar="Q", help="net charge of the cell to hold instead of the potential [e]")
     parser.add_argument("--output", required=True, metavar="FILE", help="relaxed structure with energy and forces, .traj or .xyz")
     parser.add_argument("--fmax", type=float, default=0.05, help="largest force left [eV/A] (default %(default)s)")
     parser.add_argument("--max-steps", type=int, default=300, help="steps of the optimiser (default %(default)s)")
     parser.add_argument("--free", action="store_true", help="move the bottom layer too")
+    accelerate_relax.add_arguments(parser)
     add_outputs(parser, "the result")
 
 
 def run(arguments) -> int:
     """Relax, print and write; return 0 if the forces converged."""
     refuse_existing([arguments.json, arguments.output], arguments.force)
-    if (arguments.potential is None) == (arguments.charge is None):
+    if (arguments.potential is None) == (arguments.charge is None) and not (arguments.accelerate and arguments.potential is None):
         raise UsageError("relax needs exactly one of --potential [V] and --charge [e] to hold; give one")
+    accelerate_relax.check(arguments)
+    if arguments.accelerate is not None:
+        return accelerate_relax.run(arguments)
     atoms, calculator = read_structure(arguments.structure), _calculator(arguments)
     moved, converged, steps = _relax(arguments, atoms, calculator)
     result = _result(moved, converged, steps)

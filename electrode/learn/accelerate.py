@@ -11,14 +11,15 @@ from ase import Atoms
 
 from electrode.band import interpolate
 from electrode.end_states import same_basin
-from electrode.learn.calls import free_atoms
-from electrode.learn.features import features_of
-from electrode.learn.labels import Label, LabelStore
-from electrode.learn.prior import prior_of
-from electrode.learn.saddle import describe, matched_ends, with_results
+from electrode.learn.calls import free_atoms, largest_force
+from electrode.learn.features import Pairs, features_of
+from electrode.learn.labels import Label, LabelStore, describe
+from electrode.learn.prior import name_of, prior_of
+from electrode.learn.radial import Radial
+from electrode.learn.saddle import fixed_settings, matched_ends, with_results
 from electrode.learn.settings import LearnSettings
-from electrode.learn.source import Source
-from electrode.learn.surrogate import Space
+from electrode.learn.source import Source, grand_state
+from electrode.learn.surrogate import Space, area_of
 from electrode.learn.sweep import ENDS, Found, GrandSearch
 from electrode.references import reference as potential_reference
 
@@ -79,6 +80,7 @@ def accelerated_barriers(
     folder: str | Path | None = None,
     resume: bool = False,
     prior="bonds",
+    known_ends: bool = False,
     progress: Callable[[str], None] | None = None,
     **settings,
 ) -> AcceleratedTable:
@@ -92,6 +94,7 @@ def accelerated_barriers(
     she_absolute, ph, pzc : what the scale needs, see `electrode.references`
     folder, resume : keep every call on disk, and go on with those that are there, see `electrode.learn.labels`
     prior : what is known before the first call, see `electrode.learn.prior`
+    known_ends : take energy, forces, charge and potential that the end states carry, which must be this calculator's, instead of asking for them
     progress : called with a line of text after each call
     settings : fields of `LearnSettings`, `trust` by default 0.1 eV; `max_calls` counts for each potential, end states included
 
@@ -110,12 +113,11 @@ def accelerated_barriers(
     wanted = {u: scale.to_absolute(u) for u in _numbers(potentials)}
     ends = matched_ends(initial, final)
     start = interpolate(ends, None, chosen.images)
-    area = float(np.linalg.norm(np.cross(*start[0].cell.array[:2])))
-    if not area > 0.0:
-        raise ValueError("end states: expected a cell with a surface, spanned by its first two vectors; got none")
-    kept = describe(ends, chosen) | {"prior": prior if isinstance(prior, str | None) else type(prior).__name__, "holds": source.holds}
-    space = Space(features_of(start, free_atoms(ends[0])), prior_of(prior, ends[0]), area)
-    search = GrandSearch(start, source, space, chosen, LabelStore(folder, kept, resume), progress or (lambda text: None))
+    kept = describe("ends", ends) | {"settings": fixed_settings(chosen), "prior": name_of(prior), "holds": source.holds}
+    features = features_of(start, free_atoms(ends[0]))
+    space = Space(features, prior_of(prior, ends[0]), area_of(start[0]), Radial.of(features, ends[0].numbers) if isinstance(features, Pairs) else None)
+    known = tuple(_known(atoms, end, name, source) for atoms, end, name in zip((initial, final), ends, ENDS)) if known_ends else ()
+    search = GrandSearch(start, source, space, chosen, LabelStore(folder, kept, resume), progress or (lambda text: None), known)
     found, order = {}, search.order(list(wanted.values()))
     for k, potential in enumerate(order):
         found[potential] = search.run(potential, order[:k])
@@ -127,6 +129,16 @@ def _numbers(potentials) -> list[float]:
     if numbers.ndim != 1 or not len(numbers) or not np.isfinite(numbers).all():
         raise ValueError(f"potentials: expected a list of at least one finite number [V], got {potentials!r}")
     return numbers.tolist()
+
+
+def _known(atoms: Atoms, end: Atoms, name: str, source: Source) -> Label:
+    """Return the label that an end state carries; attempts are 0, since nothing was called."""
+    results = getattr(atoms.calc, "results", {})
+    if not {"energy", "forces"} <= results.keys():
+        raise ValueError(f"known_ends: expected an {name} that carries energy, forces, charge and potential, got {', '.join(results) or 'none'}; leave known_ends out to ask for them")
+    state = grand_state(results, results.get("free_energy", results["energy"]), source.holds, None)
+    forces = np.array(results["forces"], dtype=float)
+    return Label(end.positions.copy(), forces=forces, fmax=largest_force(end, forces), reason=name, held=source.holds, attempts=0, **state)
 
 
 def _table(search: GrandSearch, wanted: dict, found: dict, scale) -> AcceleratedTable:

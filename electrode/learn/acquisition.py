@@ -1,9 +1,8 @@
 """Where the next call helps most.
 
 The highest image of the surrogate's band is asked for as long as it is not a confirmed saddle: one where the calculator itself found
-forces below the threshold and an energy above both end states.  While uncertainty holds the band back, the highest and the most uncertain
-image take turns.  Where the surrogate shows no saddle, where the calculator has failed, and once a saddle is confirmed, the most uncertain
-image is asked for, until the whole band is certain; that shows other, higher saddles.
+forces below the threshold and an energy above both end states.  Where the surrogate shows no saddle, where the calculator has failed, and
+once a saddle is confirmed, the most uncertain image is asked for, until the band is certain; that shows other, higher saddles.
 """
 
 from __future__ import annotations
@@ -18,6 +17,9 @@ from electrode.learn.labels import Label
 from electrode.learn.settings import LearnSettings
 
 SAME_PLACE, SAME_ENERGY = 0.3, 0.01  # within which the surrogate's saddle is the confirmed one [A], [eV]
+DOUBT = 3.0  # standard deviations within which an image may be higher than it seems
+SOFT, SHORTEST = 2.0, 0.05  # spring that the forces at a saddle asked for are taken to have [eV/A^2], least reach of the next band [A]
+LEAST = 0.1  # of the trust at the start, to which failed predictions may take it
 FAILED, KNOWN = 0.05, 0.003  # nearer than this to a structure that failed, or is known, no call is made [A]
 
 
@@ -49,8 +51,10 @@ def confirmed(labels: Sequence[Label], energies: np.ndarray, fmax: float) -> int
     return asked[-1]
 
 
-def choose(band: Relaxed, labels: Sequence[Label], energies: np.ndarray, failed: Sequence[Label], settings: LearnSettings) -> Choice:
+def choose(band: Relaxed, labels: Sequence[Label], energies: np.ndarray, failed: Sequence[Label], settings: LearnSettings, everywhere: bool = True) -> Choice:
     """Return what to ask for next; arguments as in `confirmed`, `failed` the labels without an answer.
+
+    With `everywhere` the whole band must be certain at the end, otherwise it is enough that no image can be as high as the saddle.
 
     Raises
     ------
@@ -58,13 +62,12 @@ def choose(band: Relaxed, labels: Sequence[Label], energies: np.ndarray, failed:
         if every image of the band is known or the calculator failed there.
     """
     top, found = band.top, confirmed(labels, energies, settings.fmax)
-    held_back = not band.complete and band.std.max() > settings.trust
     avoided = [(x, FAILED) for x in failed] + [(x, KNOWN) for x in labels]
     allowed = [k for k in band.most_uncertain if all(_apart(band.positions[k], x) > limit for x, limit in avoided)]
     if found is not None and _is_same(band, labels[found], energies[found]):
-        if band.complete and band.std.max() < settings.certainty:
+        if (band.complete and band.std.max() < settings.certainty) if everywhere else not doubtful(band, settings):
             return Choice(None, "", found)
-    elif band.rises and top in allowed and not (held_back and labels[-1].reason == "saddle"):
+    elif band.rises and top in allowed:
         return Choice(top, "saddle", None)
     if not allowed:
         raise NothingLeft("nothing is left to ask: every image of the band is known, or the calculator failed there; see the messages, and go on (resume) with more images")
@@ -77,3 +80,29 @@ def _is_same(band: Relaxed, label: Label, energy: float) -> bool:
 
 def _apart(positions: np.ndarray, label: Label) -> float:
     return float(np.linalg.norm(positions - label.positions, axis=1).max())
+
+
+def doubtful(band: Relaxed, settings: LearnSettings) -> bool:
+    """Say whether an uncertain image could be higher than the highest, by `DOUBT` standard deviations."""
+    high = band.energies + DOUBT * band.std > band.energies[band.top]
+    high[band.top] = False
+    return bool((high & (band.std > settings.certainty)).any())
+
+
+def trusted(labels: Sequence[Label], settings: LearnSettings) -> float:
+    """Return the standard deviation up to which a band may move: half of it after a saddle with larger forces than the one before, more again after others [eV]."""
+    trust, forces = settings.trust, [x.fmax for x in labels if x.reason == "saddle"]
+    for before, after in zip(forces, forces[1:]):
+        trust = max(0.5 * trust, LEAST * settings.trust) if after > before else min(1.5 * trust, settings.trust)
+    return trust
+
+
+def closest(labels: Sequence[Label]) -> Label | None:
+    """Return the label whose path the next band starts from: of the saddles asked for that with the smallest forces, else the last."""
+    asked = [x for x in labels if x.reason == "saddle"]
+    return min(asked, key=lambda x: x.fmax) if asked else next((x for x in reversed(labels) if x.path is not None), None)
+
+
+def reach_from(label: Label | None) -> float:
+    """Return how far the next band may move from the path of a label: as far as its forces over a soft spring, anywhere before a saddle was asked for [A]."""
+    return np.inf if label is None or label.reason != "saddle" else max(label.fmax / SOFT, SHORTEST)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from ase import Atoms
@@ -15,6 +15,7 @@ CLIMB_FROM = 0.3  # force below which the highest image climbs [eV/A]
 PRECISION = 0.2  # of the force asked for at the saddle, to which the surrogate's band is relaxed
 LARGEST_STEP = 0.1  # of an atom in one step [A]
 RISE, PROMISE = 1e-3, 0.02  # least energy of a saddle above the end states; where nothing but those is known [eV]
+PATIENCE = 30  # steps that others make while an image is held back
 STEPS = 300  # at most, for one band
 END_TRUST = 0.05  # an end state moves until its standard deviation exceeds this [eV]
 END_REACH = 0.15  # of one of its atoms [A]
@@ -95,7 +96,7 @@ class _Part:
         return self.surface.results()[1][self.k].copy()
 
 
-def relax_band(images: Sequence[Atoms], evaluate: Callable, std: Callable, trust: float, fmax: float, explored: bool = True) -> Relaxed:
+def relax_band(images: Sequence[Atoms], evaluate: Callable, std: Callable, trust: float, fmax: float, explored: bool = True, reach: float = np.inf) -> Relaxed:
     """Return the band relaxed on a surrogate, its highest image climbing, until an image is less certain than `trust`.
 
     Parameters
@@ -106,34 +107,53 @@ def relax_band(images: Sequence[Atoms], evaluate: Callable, std: Callable, trust
     trust : largest standard deviation [eV]; where the start exceeds it, its own largest one counts
     fmax : force asked for at the saddle [eV/A]
     explored : whether anything between the end states is known
+    reach : largest displacement of an atom from the start [A]
 
     Returns
     -------
     Relaxed : the band, or, since a saddle between two minima lies above both, the last one on the way that had a saddle; the start if
         nothing is explored and there was none
     """
-    surface, left, trusted = Surface(images, evaluate), STEPS, True
+    surface, left = Surface(images, evaluate), STEPS
     look = lambda complete: Relaxed(surface.positions, surface.results()[0], std(surface.positions), complete, RISE if explored else PROMISE)
-    start = rising = look(False)
-    limit = max(trust, 1.0001 * start.std.max())
+    rising = now = start = look(False)
+    limit = np.maximum(trust, 1.0001 * now.std)
     neb = NEB(list(images), k=SPRING, climb=False, method="improvedtangent")
 
-    def run(force: float) -> None:
-        nonlocal left, trusted, rising
+    def run(force: float) -> bool:
+        """Move the images; one that a step has made too uncertain goes back, the others go on for a while. Say whether none is held so."""
+        nonlocal left, now, rising
+        waited = 0
         for _ in FIRE(neb, logfile=None, maxstep=LARGEST_STEP).irun(fmax=force, steps=max(left, 1)):
             left -= 1
-            now = look(False)
+            new = look(False)
+            held = (new.std > limit) | (np.linalg.norm(new.positions - start.positions, axis=2).max(axis=1) > reach)
+            for k in np.flatnonzero(held):
+                images[k].positions = now.positions[k]
+            now = _either(held, now, new)
             rising = now if now.rises else rising
-            if now.std.max() > limit:
-                trusted = False
-                return
+            waited += held.any()
+            if waited > PATIENCE or (held.any() and _largest(neb, ~held) < force):
+                break
+        return not held.any()
 
-    run(CLIMB_FROM)
-    if trusted:
-        neb.climb = 0 < int(np.argmax(surface.results()[0])) < len(images) - 1
-        run(PRECISION * fmax)
-    band = look(trusted)
+    complete = run(CLIMB_FROM)
+    neb.climb = 0 < int(np.argmax(surface.results()[0])) < len(images) - 1
+    complete = run(PRECISION * fmax) and complete
+    band = look(complete)
     return band if band.rises or (explored and not rising.rises) else rising
+
+
+def _either(chosen: np.ndarray, first: Relaxed, second: Relaxed) -> Relaxed:
+    """Return the band whose chosen images are those of the first, the others those of the second."""
+    pick = lambda a, b: np.where(chosen.reshape(-1, *[1] * (a.ndim - 1)), a, b)
+    return replace(second, positions=pick(first.positions, second.positions), energies=pick(first.energies, second.energies), std=pick(first.std, second.std))
+
+
+def _largest(neb: NEB, counted: np.ndarray) -> float:
+    """Return the largest force on some images of a band [eV/A]."""
+    forces = neb.get_forces().reshape(len(neb.images) - 2, -1, 3)[counted[1:-1]]
+    return float(np.linalg.norm(forces, axis=2).max(initial=0.0))
 
 
 def relax_state(atoms: Atoms, evaluate: Callable, std: Callable, fmax: float) -> bool:

@@ -12,7 +12,7 @@ from electrode.learn.labels import Label
 ATTEMPTS = 2
 
 
-def call(atoms: Atoms, calculator, reason: str, path: np.ndarray | None = None, state: Callable[[dict, float], dict] | None = None, **kept) -> Label:
+def call(atoms: Atoms, calculator, reason: str, path: np.ndarray | None = None, state: Callable[[dict, float], dict] | None = None, most: int = ATTEMPTS, **kept) -> Label:
     """Return the label that a calculator gives to a structure, or one that says how it failed.
 
     Parameters
@@ -21,10 +21,11 @@ def call(atoms: Atoms, calculator, reason: str, path: np.ndarray | None = None, 
     calculator : an ASE calculator, or a function that returns one
     reason, path : see `Label`
     state : from results and energy, the fields `energy`, `charge` and `potential` of a grand-canonical label
+    most : attempts that are left, of which no more than `ATTEMPTS` are made
     kept : further fields of the label
     """
-    failure = ""
-    for attempt in range(1, ATTEMPTS + 1):
+    failure, most = "", min(most, ATTEMPTS)
+    for attempt in range(1, most + 1):
         try:
             moved, made = atoms.copy(), calculator if hasattr(calculator, "get_potential_energy") else calculator()
             moved.calc = made
@@ -39,7 +40,7 @@ def call(atoms: Atoms, calculator, reason: str, path: np.ndarray | None = None, 
             failure = f"{type(error).__name__}: {error}"
         if hasattr(calculator, "reset"):
             calculator.reset()
-    return Label(atoms.positions.copy(), None, None, None, reason, path, failure=failure or "no message", attempts=ATTEMPTS, **kept)
+    return Label(atoms.positions.copy(), None, None, None, reason, path, failure=failure or "no message", attempts=most, **kept)
 
 
 def largest_force(atoms: Atoms, forces: np.ndarray) -> float:

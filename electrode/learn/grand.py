@@ -65,7 +65,7 @@ class GrandSurface:
         """Return the capacitances dQ/dPhi at fixed positions, (m,) [e/V], none larger than is believed."""
         above, below = (self.surrogate(positions, charge + sign * STEP)[2] for sign in (1.0, -1.0))
         stiffness = (above - below) / (2.0 * STEP)
-        return 1.0 / np.maximum(stiffness, SOFTEST * self.surrogate.space.weights()[0][3])
+        return 1.0 / np.maximum(stiffness, SOFTEST * self.surrogate.space.stiffness)
 
     def __call__(self, positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return Omega (m,) [eV] and the forces at fixed potential (m, N, 3) [eV/A]."""
@@ -95,3 +95,32 @@ class GrandSurface:
         charge = self.charges(place)
         forces = label.forces + self.surrogate(place, charge)[1][0] - self.surrogate(place, np.array([label.charge]))[1][0]
         return replace(label, energy=self.grand_energy(label), forces=forces, fmax=largest_force(atoms, forces), charge=float(charge[0]), potential=self.potential)
+
+
+class PlainSurface:
+    """A surrogate of E(R) with the methods of `GrandSurface`: nothing is carried, and the charge is the one held.
+
+    Parameters
+    ----------
+    surrogate : of a space without an area
+    charge : [e] that every label has, or None
+    """
+
+    def __init__(self, surrogate: Surrogate, charge: float | None = None):
+        self.surrogate, self.charge = surrogate, charge
+
+    def charges(self, positions: np.ndarray) -> list[float | None]:
+        """Return the charge held, once for each structure."""
+        return [self.charge] * len(positions)
+
+    def __call__(self, positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return energies (m,) [eV] and forces (m, N, 3) [eV/A]."""
+        return self.surrogate(positions)[:2]
+
+    def std(self, positions: np.ndarray) -> np.ndarray:
+        """Return the standard deviation of the energies, (m,) [eV]."""
+        return self.surrogate.std(positions)
+
+    def carried(self, label: Label, atoms) -> Label:
+        """Return the label as it is."""
+        return label

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 
 import numpy as np
+from ase import Atoms
 
 from electrode.output import write_json
 
@@ -74,28 +76,15 @@ class LabelStore:
     """
 
     def __init__(self, folder: str | Path | None, description: dict, resume: bool = False):
-        self.folder, self.labels, self._found = None if folder is None else Path(folder), [], 0
-        if self.folder is None:
-            return
-        self.folder.mkdir(exist_ok=True)
-        head, wanted = self.folder / "search.json", json.loads(json.dumps({"format": FORMAT, **description}))
-        if not head.exists():
-            write_json(head, wanted)
-            return
-        if not resume:
-            raise FileExistsError(f"{self.folder} holds a search. Go on with it (resume, --resume), or give another folder.")
-        found = json.loads(head.read_text(encoding="utf-8"))
-        changed = sorted(k for k in wanted.keys() | found.keys() if found.get(k) != wanted.get(k))
-        if changed:
-            raise ValueError(f"{head}: its search differs from this one in {', '.join(changed)}; give the same again, or another folder")
-        while (file := self._file(len(self.labels))).exists():
-            self.labels.append(_read(file))
+        self.folder, self.labels = search_folder(folder, description, resume), []
+        while self.folder is not None and (file := self._file(len(self.labels))).exists():
+            self.labels.append(read_label(file))
         self._found = len(self.labels)
 
     def add(self, label: Label) -> None:
         """Keep a label; it is on disk when this returns."""
         if self.folder is not None:
-            self._write(label)
+            write_label(self._file(len(self.labels)), label)
         self.labels.append(label)
 
     def refuse_failures(self, most: int) -> None:
@@ -105,19 +94,56 @@ class LabelStore:
             raise ValueError(f"the calculator failed {most} times in a row, last with: {recent[-1].failure}. Mend its settings and go on (resume)")
 
     def _file(self, k: int) -> Path:
-        return self.folder / f"call-{k + 1:04d}.npz"
-
-    def _write(self, label: Label) -> None:
-        file = self._file(len(self.labels))
-        part = file.with_suffix(".part")
-        with open(part, "wb") as stream:
-            np.savez(stream, **{f.name: getattr(label, f.name) for f in fields(Label) if getattr(label, f.name) is not None})
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.replace(part, file)
+        return call_file(self.folder, k)
 
 
-def _read(file: Path) -> Label:
+def search_folder(folder: str | Path | None, description: dict, resume: bool) -> Path | None:
+    """Return the folder of a search, made if there is none; arguments and errors as of `LabelStore`."""
+    if folder is None:
+        return None
+    folder = Path(folder)
+    folder.mkdir(exist_ok=True)
+    head, wanted = folder / "search.json", json.loads(json.dumps({"format": FORMAT, **description}))
+    if not head.exists():
+        write_json(head, wanted)
+        return folder
+    if not resume:
+        raise FileExistsError(f"{folder} holds a search. Go on with it (resume, --resume), or give another folder.")
+    found = json.loads(head.read_text(encoding="utf-8"))
+    changed = sorted(k for k in wanted.keys() | found.keys() if found.get(k) != wanted.get(k))
+    if changed:
+        raise ValueError(f"{head}: its search differs from this one in {', '.join(changed)}; give the same again, or another folder")
+    return folder
+
+
+def describe(name: str, structures: Sequence[Atoms]) -> dict:
+    """Return what labels belong to: elements, cell and, under a name, the positions of some structures of the same atoms."""
+    rounded = [np.round(atoms.positions, 6).tolist() for atoms in structures]
+    return {"numbers": structures[0].numbers.tolist(), "cell": np.round(structures[0].cell.array, 6).tolist(), name: rounded}
+
+
+def call_file(folder: Path, k: int) -> Path:
+    """Return the file of the k-th label, counted from 0."""
+    return folder / f"call-{k + 1:04d}.npz"
+
+
+def write_label(file: Path, label: Label) -> None:
+    """Write a label; it is on disk, complete, when this returns."""
+    write_whole(file, {f.name: getattr(label, f.name) for f in fields(Label) if getattr(label, f.name) is not None})
+
+
+def write_whole(file: Path, arrays: dict) -> None:
+    """Write arrays under a name that they take only when they are complete on disk."""
+    part = file.with_suffix(".part")
+    with open(part, "wb") as stream:
+        np.savez(stream, **arrays)
+        stream.flush()
+        os.fsync(stream.fileno())
+    os.replace(part, file)
+
+
+def read_label(file: Path) -> Label:
+    """Return the label of a file; raises ValueError if it is none."""
     try:
         with np.load(file, allow_pickle=False) as data:
             found = {name: data[name] for name in data.files}

@@ -65,6 +65,11 @@ class Calculated:
         return np.array([e for e, _ in found]), np.array([g for _, g in found])
 
 
+def name_of(prior) -> str | None:
+    """Return what a folder of labels says of its prior: the word, or the kind of calculator."""
+    return prior if isinstance(prior, str | None) else type(prior).__name__
+
+
 def prior_of(prior, atoms: Atoms):
     """Return the prior that is meant: "metals", "bonds" (those to non-metals too), None for none, or an ASE calculator.
 

@@ -25,8 +25,8 @@ from electrode.learn.acquisition import Choice, choose
 from electrode.learn.band import Relaxed, relax_band
 from electrode.learn.calls import call, free_atoms, largest_force
 from electrode.learn.features import features_of
-from electrode.learn.labels import Label, LabelStore
-from electrode.learn.prior import prior_of
+from electrode.learn.labels import Label, LabelStore, describe
+from electrode.learn.prior import name_of, prior_of
 from electrode.learn.settings import LearnSettings
 from electrode.learn.surrogate import Space, Surrogate
 from electrode.state import GAP_KEY
@@ -101,10 +101,9 @@ def find_saddle(
     chosen = LearnSettings(**settings)
     ends = matched_ends(initial, final)
     known = [_carried(atoms, end.positions) for atoms, end in zip((initial, final), ends)] if known_ends else [None, None]
-    description = describe(ends, chosen) | {"prior": prior if isinstance(prior, str | None) else type(prior).__name__}
-    prior = prior_of(prior, ends[0])
+    description = describe("ends", ends) | {"settings": fixed_settings(chosen), "prior": name_of(prior)}
     start = interpolate(ends, None, chosen.images)
-    space = Space(features_of(start, free_atoms(ends[0])), prior)
+    space = Space(features_of(start, free_atoms(ends[0])), prior_of(prior, ends[0]))
     search = Search(start, calculator, space, chosen, LabelStore(folder, description, resume), progress or (lambda text: None))
     search.end_states(known)
     return search.run()
@@ -130,8 +129,7 @@ class Search:
     def end_states(self, known) -> None:
         """Label the end states, once."""
         for k, name in list(enumerate(("initial", "final")))[len(self.store.labels) :]:
-            atoms = self.start[-k]
-            label = known[k] or call(atoms, self.calculator, "end state")
+            label = known[k] or call(self.start[-k], self.calculator, "end state", most=self.settings.calls_for_ends(self.store.labels, 2 - k))
             if not label.good:
                 raise ValueError(f"{name} state: the calculator failed ({label.failure}); a search needs both end states")
             self.store.add(label)
@@ -144,11 +142,12 @@ class Search:
         """Ask, learn and ask again until the saddle is found or the calls are spent."""
         while True:
             band, choice = self.next()
-            if choice.image is None or sum(x.attempts for x in self.store.labels) >= self.settings.max_calls:
+            left = self.settings.calls_left(self.store.labels)
+            if choice.image is None or left < 1:
                 return self._result(band, choice)
             image = self.start[0].copy()
             image.positions = band.positions[choice.image]
-            self.store.add(call(image, self.calculator, choice.reason, band.positions))
+            self.store.add(call(image, self.calculator, choice.reason, band.positions, most=left))
             self._report(band, choice)
 
     def next(self) -> tuple[Relaxed, Choice]:
@@ -223,13 +222,9 @@ def _carried(atoms: Atoms, positions: np.ndarray) -> Label:
     return Label(positions.copy(), float(results.get("free_energy", results["energy"])), forces, largest_force(atoms, forces), "end state", attempts=0)
 
 
-def describe(ends: tuple[Atoms, Atoms], settings: LearnSettings) -> dict:
-    """Return what the labels of a search belong to."""
-    fixed = asdict(settings)
-    for changeable in ("max_calls", "max_failures", "fmax", "certainty"):
-        del fixed[changeable]
-    rounded = [np.round(atoms.positions, 6).tolist() for atoms in ends]
-    return {"numbers": ends[0].numbers.tolist(), "cell": np.round(ends[0].cell.array, 6).tolist(), "ends": rounded, "settings": fixed}
+def fixed_settings(settings: LearnSettings) -> dict:
+    """Return the settings that all labels of a search share."""
+    return {name: value for name, value in asdict(settings).items() if name not in ("max_calls", "max_failures", "fmax", "certainty")}
 
 
 def with_results(atoms: Atoms, positions: np.ndarray, energy: float, forces: np.ndarray | None = None) -> Atoms:

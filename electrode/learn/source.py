@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 from ase import Atoms
 
-from electrode.learn.calls import call
+from electrode.learn.calls import ATTEMPTS, call
 from electrode.learn.labels import Label
 
 CONTROLS = ("charge", "potential")  # the first that a factory takes is held
@@ -78,7 +78,18 @@ class Source:
             raise ValueError(f"{path}: expected a function {NAME}(potential=None) or {NAME}(charge=None), found none of that name")
         return cls.of(getattr(module, NAME))
 
-    def label(self, atoms: Atoms, reason: str, path: np.ndarray | None, potential: float, charge: float) -> Label:
+    def require(self, potential: float | None, charge: float | None) -> None:
+        """Raise ValueError unless the calculator can hold what is given: a charge, a potential (by charges too), or neither."""
+        if potential is not None and charge is not None:
+            raise ValueError("control: expected potential or charge, got both; hold one")
+        if self.holds is None and (potential is not None or charge is not None):
+            raise ValueError(f"{NAME}: expected a factory that takes charge or potential, got one that takes neither; leave the control out")
+        if self.holds is not None and potential is None and charge is None:
+            raise ValueError(f"{NAME} takes {self.holds}: expected a potential{' or a charge' if self.holds == 'charge' else ''} to hold, got none")
+        if charge is not None and self.holds != "charge":
+            raise ValueError(f"{NAME} takes {self.holds}: expected a potential, got a charge")
+
+    def label(self, atoms: Atoms, reason: str, path: np.ndarray | None, potential: float | None, charge: float | None, most: int = ATTEMPTS) -> Label:
         """Return the label of a structure, asked at the charge where charges are held, else at the potential.
 
         Parameters
@@ -86,13 +97,14 @@ class Source:
         atoms, reason, path : see `calls.call`
         potential : [V absolute] that is wanted, and kept as the label's target
         charge : [e] at which the surrogate has it
+        most : see `calls.call`
         """
         value = float(charge if self.holds == "charge" else potential)
         state = lambda results, energy: grand_state(results, energy, self.holds, value)
-        return call(atoms, lambda: self.factory(**{self.holds: value}), reason, path, state, target=potential, held=self.holds)
+        return call(atoms, lambda: self.factory(**{self.holds: value}), reason, path, state, most, target=potential, held=self.holds)
 
 
-def grand_state(results: dict, energy: float, holds: str, value: float) -> dict:
+def grand_state(results: dict, energy: float, holds: str, value: float | None) -> dict:
     """Return E [eV], charge [e] and potential [V absolute] of a calculation.
 
     `energy` is E where the charge is held and Omega where the potential is, unless the results name `canonical_energy` or

@@ -11,12 +11,12 @@ over from a potential at most `NEAR` away.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from ase import Atoms
 
-from electrode.learn.acquisition import KNOWN, Choice, NothingLeft, choose
+from electrode.learn.acquisition import KNOWN, Choice, NothingLeft, choose, closest, reach_from, trusted
 from electrode.learn.band import Relaxed, relax_band, relax_state
 from electrode.learn.grand import GrandSurface
 from electrode.learn.labels import Label, LabelStore
@@ -72,6 +72,7 @@ class GrandSearch:
     space : of surrogates over positions and charge
     settings : `max_calls` counts for each potential
     store, progress : see `saddle.find_saddle`
+    known : labels of the end states that need no call
     """
 
     start: list[Atoms]
@@ -80,6 +81,7 @@ class GrandSearch:
     settings: LearnSettings
     store: LabelStore
     progress: Callable[[str], None]
+    known: tuple[Label, ...] = ()
 
     def order(self, potentials) -> list[float]:
         """Return the potentials as they are solved: those with labels as they came, then the others, ascending."""
@@ -99,7 +101,7 @@ class GrandSearch:
         while True:
             labels = [x for x in self.store.labels if x.target in seen]
             found = self._next(potential, labels)
-            if found.stopped or sum(x.attempts for x in labels if x.target == potential) >= self.settings.max_calls:
+            if found.stopped or self.settings.calls_left(self._made(potential)) < 1:
                 return found
             self._ask(found, potential)
 
@@ -110,7 +112,11 @@ class GrandSearch:
             good = [x for x in self.store.labels if x.good]
             if any(x.reason == name for x in good):
                 continue
-            charge = (potential - LEVEL) / self.space.weights()[0][3]
+            if self.known:
+                self.store.add(replace(self.known[k], path=path, target=potential))
+                continue
+            self.settings.calls_for_ends(self._made(potential), len(ENDS) - k)
+            charge = (potential - LEVEL) / self.space.stiffness
             if good:
                 charge = float(GrandSurface(Surrogate(self.space, good), potential).charges(path[-k][None])[0])
             self._call(self.start[-k], name, path, potential, charge)
@@ -118,10 +124,14 @@ class GrandSearch:
                 raise ValueError(f"{name}: the calculator failed ({self.store.labels[-1].failure}); a search needs both end states")
 
     def _call(self, atoms: Atoms, reason: str, path: np.ndarray, potential: float, charge: float) -> None:
-        self.store.add(self.source.label(atoms, reason, path, potential, charge))
+        left = self.settings.calls_left(self._made(potential))
+        self.store.add(self.source.label(atoms, reason, path, potential, charge, left))
         label = self.store.labels[-1]
-        where = f"{potential:.3f} V, call {sum(x.target == potential for x in self.store.labels)} ({reason})"
+        where = f"{potential:.3f} V, call {len(self._made(potential))} ({reason})"
         self.progress(f"{where}: failed, {label.failure}" if not label.good else f"{where}: {label.charge:+.4f} e, {label.potential:.3f} V, largest force {label.fmax:.3f} eV/A")
+
+    def _made(self, potential: float) -> list[Label]:
+        return [x for x in self.store.labels if x.target == potential]
 
     def _ask(self, found: Found, potential: float) -> None:
         image, reason = (found.choice.image, found.choice.reason) if found.end is None else (-found.end, ENDS[found.end])
@@ -135,17 +145,19 @@ class GrandSearch:
         good, failed = [x for x in labels if x.good], [x for x in labels if not x.good]
         surface = GrandSurface(Surrogate(self.space, good), potential)
         images = [image.copy() for image in self.start]
-        for image, positions in zip(images, labels[-1].path):
+        own = [x for x in good if x.target == potential]
+        nearest = closest(own)
+        for image, positions in zip(images, (nearest or labels[-1]).path):
             image.positions = positions
         settled = [self._settle(images[-k], surface, good) for k in (0, 1)]
         near = [surface.carried(x, self.start[0]) for x in good if abs(x.potential - potential) < NEAR and x.reason not in ENDS]
-        band = relax_band(images, surface, surface.std, self.settings.trust, self.settings.fmax, explored=any(x.reason not in ENDS for x in good))
+        band = relax_band(images, surface, surface.std, trusted(own, self.settings), self.settings.fmax, explored=any(x.reason not in ENDS for x in good), reach=reach_from(nearest))
         for k in (0, 1):
             if not settled[k]:
                 return Found(surface, band, tuple(near), Choice(None, "", None), end=k)
         known = [_state(surface, band, 0), _state(surface, band, 1), *near]
         try:
-            choice = choose(band, known, np.array([x.energy for x in known]), failed, self.settings)
+            choice = choose(band, known, np.array([x.energy for x in known]), failed, self.settings, everywhere=False)
         except NothingLeft as error:
             choice = Choice(None, str(error), None)
         return Found(surface, band, tuple(known), choice)
@@ -165,6 +177,7 @@ class GrandSearch:
             relaxed = relax_state(atoms, surface, surface.std, fmax)
         small = [x for x in known if apart(x) < BESIDE and surface.carried(x, atoms).fmax < 2.0 * fmax]
         return bool(small and relaxed and surface.std(atoms.positions[None])[0] < END_CERTAINTY)
+
 
 def _state(surface: GrandSurface, band: Relaxed, k: int) -> Label:
     """Return an end state of a band as the surrogate has it, in the shape of a label."""

@@ -28,6 +28,8 @@ def test_neutral_frames_first_then_few_weights_on_the_charged_ones(call, tmp_pat
     assert code == 2 and "expected a model of the scheme 'dual'" in err
     code, _, err = trained(call, "template-f", "--replay", "neutral.xyz")
     assert code == 2 and "--replay is for --scheme multihead alone" in err
+    code, _, err = call("train", "@data.xyz", "--scheme", "multihead", "--replay", "neutral.xyz", "--members", "2", "--resume", "--output", "several")
+    assert code == 2 and "keeps no checkpoint of them" in err
 
 
 def _frames(text, offset, stride):

@@ -1,17 +1,13 @@
 """Barriers at several potentials from few calls, against a charged surface whose grand energy is known in closed form."""
 
-import os
-import signal
-import subprocess
-import sys
-import time
-from pathlib import Path
-
 import numpy as np
 import pytest
+from ase.calculators.singlepoint import SinglePointCalculator
 from charged import CAPACITANCE, Charged, Held, charged_ends, grand_saddle
+from killing import killed
 
 from electrode.learn.accelerate import accelerated_barriers
+from electrode.learn.source import Source
 
 POTENTIALS = (4.3, 4.5, 4.7)
 
@@ -103,36 +99,58 @@ def test_results_without_a_charge_are_named():
 
 
 SCRIPT = """
-import sys
-import time
-sys.path.insert(0, {here!r})
-from charged import Charged, charged_ends
-from electrode.learn.accelerate import accelerated_barriers
+from test_accelerate import Charged, search
 
-def calculator(charge=None):
-    time.sleep(0.3)
-    with open({log!r}, "a") as stream:
-        stream.write(f"{{charge!r}}\\n")
-    return Charged(charge)
-
-accelerated_barriers(*charged_ends(4.3), calculator, (4.3, 4.5, 4.7), "absolute", prior=None, folder={folder!r})
+search(logged(Charged), folder={folder!r})
 """
 
 
 def test_a_process_killed_in_the_middle_loses_no_label(tmp_path):
     """The process is killed outright once four labels are on disk; the search then goes on and ends as an undisturbed one does."""
-    folder, log, whole, rest = tmp_path / "s", tmp_path / "log", [], []
-    process = subprocess.Popen([sys.executable, "-c", SCRIPT.format(here=str(Path(__file__).parent), log=str(log), folder=str(folder))])
-    while len(list(folder.glob("call-*.npz"))) < 4 and process.poll() is None:
-        time.sleep(0.01)
-    os.kill(process.pid, signal.SIGKILL)
-    assert process.wait() == -signal.SIGKILL
-    kept, made = len(list(folder.glob("call-*.npz"))), [float(x) for x in log.read_text().split()]
-    assert kept >= 4 and len(made) - kept in (0, 1)  # a call under way has no label yet
+    folder, whole, rest = tmp_path / "s", [], []
+    _, made = killed(SCRIPT.format(folder=str(folder)), folder, 4)
     expected = search(at_charge(whole))
     found = search(at_charge(rest), folder=folder, resume=True)
-    assert made[:kept] + rest == pytest.approx(whole, abs=1e-9) and len(list(folder.glob("call-*.npz"))) == len(whole)
+    assert made + rest == pytest.approx(whole, abs=1e-9) and len(list(folder.glob("call-*.npz"))) == len(whole)
     assert [row.barrier_eV for row in found.rows] == pytest.approx([row.barrier_eV for row in expected.rows], abs=1e-9)
+
+
+def carrying_ends():
+    """Return the end states with what the surface says of them at the first potential."""
+    ends = charged_ends(POTENTIALS[0])
+    for atoms in ends:
+        held = Held(POTENTIALS[0])
+        held.calculate(atoms)
+        atoms.calc = SinglePointCalculator(atoms)
+        atoms.calc.results = dict(held.results)
+    return ends
+
+
+@pytest.mark.parametrize("factory", [lambda potential=None: Held(potential), at_charge([])], ids=["potential", "charge"])
+def test_what_the_end_states_carry_is_not_asked_for_again(factory):
+    ends = carrying_ends()
+    for atoms in ends if Source.of(factory).holds == "charge" else ():  # of a calculator that holds charges, `energy` is E
+        atoms.calc.results["energy"] += atoms.calc.results["potential"] * atoms.calc.results["charge"]
+    found = accelerated_barriers(*ends, factory, POTENTIALS[:1], "absolute", prior=None, known_ends=True)
+    check(found, POTENTIALS[:1])
+    assert found.rows[0].end_state_calls == 0 and found.rows[0].model_calls > 0
+
+
+@pytest.mark.parametrize("missing", ["energy", "forces", "charge", "potential"])
+def test_end_states_that_carry_too_little_are_refused(missing):
+    asked, ends = [], carrying_ends()
+    del ends[1].calc.results[missing]
+    with pytest.raises(ValueError, match=missing):
+        accelerated_barriers(*ends, at_charge(asked), POTENTIALS, "absolute", prior=None, known_ends=True)
+    assert not asked
+
+
+def test_too_few_calls_for_the_end_states_are_refused():
+    asked = []
+    with pytest.raises(ValueError, match="max_calls: expected at least 2, 2 of them for end states"):
+        search(at_charge(asked), max_calls=1)
+    assert not asked
+    assert [row.model_calls for row in search(at_charge(asked), max_calls=2).rows] == [2, 2, 2]
 
 
 def test_the_capacitance_is_learned():

@@ -132,6 +132,19 @@ def test_end_states_are_checked_before_any_call():
     assert not calculator.asked
 
 
+def test_the_calls_at_the_end_states_count():
+    counting = Counting(MullerBrown())
+    with pytest.raises(ValueError, match="max_calls: expected at least 2, 2 of them for end states"):
+        search(counting, max_calls=1)
+    assert not counting.asked
+    failing = Counting(MullerBrown(), fails=(1,))
+    with pytest.raises(ValueError, match="max_calls: expected at least 3, 1 of them for end states"):
+        search(failing, max_calls=2)
+    assert len(failing.asked) == 2
+    found = search(counting, max_calls=4)
+    assert len(counting.asked) == found.calls + found.end_state_calls == 4
+
+
 def test_end_states_that_are_not_relaxed_are_named():
     ends = muller_brown_ends()
     ends[1].positions[0, 0] += 0.1
