@@ -15,6 +15,9 @@ import torch
 from torch import Tensor
 
 
+_AT_ONCE = 64  # rows of a Jacobian
+
+
 class Kernel(Protocol):
     """Features of a fixed set of positions, with derivative products; arrays are float64."""
 
@@ -55,6 +58,16 @@ class TorchKernel:
         """Return J v, of the shape of G, as the derivative of v.(J^T g) in g."""
         g = torch.zeros_like(self.function(self.positions)).requires_grad_()
         return torch.autograd.grad(self._pulled(g)[1], g, torch.from_numpy(displacement))[0].numpy()
+
+    @torch.enable_grad()
+    def jacobian(self, n: int) -> np.ndarray:
+        """Return J of each system of n atoms by itself, (N / n, its features, 3 n)."""
+        x = self.positions.clone().requires_grad_()
+        features = self.function(x).flatten()
+        systems = len(x) // n
+        units = torch.eye(len(features) // systems, dtype=features.dtype).repeat(1, systems)
+        rows = [torch.autograd.grad(features, x, some, retain_graph=True, is_grads_batched=True)[0] for some in units.split(_AT_ONCE)]
+        return torch.cat(rows).reshape(len(units), systems, 3 * n).transpose(0, 1).numpy()
 
     def pull_along(self, cotangent: np.ndarray, displacement: np.ndarray) -> np.ndarray:
         """Return the derivative of `pull(cotangent)` along the displacement, (N, 3)."""

@@ -8,13 +8,16 @@ from ase import Atoms
 from ase.calculators.calculator import Calculator, all_changes
 from ase.calculators.singlepoint import SinglePointCalculator
 
+from electrode.changes import changes_of, structure_of
 from electrode.data.checks import WORDS
 from electrode.models.committee import Committee
 from electrode.models.domain import check_domain, check_elements
 from electrode.models.fields import refuse_branch
 from electrode.models.store import load_model
+from electrode.physics.kept_neighbours import KeptNeighbours
+from electrode.physics.neighbours import found_by
 from electrode.references import Absolute, reference as potential_reference
-from electrode.state import GAP_KEY, Control, Structure
+from electrode.state import Control
 from electrode.thermo import evaluate
 
 _HOLDS = ("potential", "charge", "excess_electrons")
@@ -64,7 +67,7 @@ class ElectrodeCalculator(Calculator):
         ]  # fmt: skip
         self.implemented_properties += ["dipole"] if self.model.uses_field else []
         self.implemented_properties += ["energy_std", "forces_std"] if isinstance(self.model, Committee) else []
-        self._warm, self._warned = None, False
+        self._structure, self._neighbours, self._warm, self._warned = None, KeptNeighbours(), None, False
         super().__init__(
             potential=potential, charge=charge, excess_electrons=excess_electrons, field=field, reference=reference,
             she_absolute=she_absolute, ph=ph, pzc=pzc, temperature=temperature, strict=strict,
@@ -115,12 +118,7 @@ class ElectrodeCalculator(Calculator):
 
     def check_state(self, atoms, tol=1e-15):
         """Return what changed since the last calculation: ASE's list, tags and region included."""
-        changes = super().check_state(atoms, tol=tol)
-        for name in ("tags", "eir_region"):
-            before = None if self.atoms is None else self.atoms.arrays.get(name)
-            if self.atoms is not None and not np.array_equal(atoms.arrays.get(name), before):
-                changes.append(name)
-        return changes + ([GAP_KEY] if self.atoms is not None and atoms.info.get(GAP_KEY) != self.atoms.info.get(GAP_KEY) else [])
+        return changes_of(self.atoms, atoms, tol)
 
     def get_property(self, name, atoms=None, allow_calculation=True):
         """Return a result; a control in `atoms.info` that disagrees with the calculator's raises first."""
@@ -132,10 +130,12 @@ class ElectrodeCalculator(Calculator):
         """Fill `results`; raises ValueError where the model or the structure allow no answer, and never returns NaN."""
         super().calculate(atoms, properties, system_changes)
         self._check_info(self.atoms)
-        structure = Structure.from_atoms(self.atoms)
+        last, self._structure = self._structure, None  # none is kept of atoms that are refused
+        self._structure = structure = structure_of(self.atoms, last, system_changes)
         check_elements(self.model, structure)
         left_out = refuse_branch(self.model, structure, self._control.field, properties)
-        out = evaluate(self.model, structure, self._control, guess=self._warm if "numbers" not in system_changes else None)
+        with found_by(self._neighbours.find):
+            out = evaluate(self.model, structure, self._control, guess=self._warm if "numbers" not in system_changes else None)
         if "forces_std" in properties:
             natural = Control(**{self.model.natural: out[self.model.natural]}, field=self._control.field)
             out["forces_std"] = self.model.forces_std(structure, natural)

@@ -19,6 +19,20 @@ GAP_KEY = "eir_countercharge_gap"  # of atoms.info [A]
 
 
 @dataclass(frozen=True)
+class Share:
+    """What counts of a structure that is a piece of a larger one: what all pieces count adds up to the whole.
+
+    Parameters
+    ----------
+    own : (N,) bool, the atoms that count; the others are their surroundings
+    cell : whether what belongs to the cell, and to no atom, counts here
+    """
+
+    own: Tensor
+    cell: bool
+
+
+@dataclass(frozen=True)
 class Structure:
     """A batch of S systems with N atoms in all.
 
@@ -32,6 +46,7 @@ class Structure:
     electrode : (N,) bool, atoms that belong to the electrode
     countercharge_gap : (S,) [A], distance of the counter-charge from the top metal layer where it stands at a fixed place, NaN where
         not known; None where no system says
+    share : what counts, of a piece of a larger structure (`models.pieces`); None where everything does
 
     Raises
     ------
@@ -46,6 +61,7 @@ class Structure:
     system: Tensor
     electrode: Tensor
     countercharge_gap: Tensor | None = None
+    share: Share | None = None
 
     def __post_init__(self):
         n, s = len(self.numbers), len(self.cell)
@@ -84,9 +100,15 @@ class Structure:
         return side * cross / self.area[:, None]
 
     def total(self, per_atom: Tensor) -> Tensor:
-        """Sum a per-atom quantity (N, ...) over each system, (S, ...)."""
+        """Sum a per-atom quantity (N, ...) over the atoms of each system that count, (S, ...)."""
+        if self.share is not None:
+            per_atom = per_atom.masked_fill(~self.share.own.reshape(-1, *[1] * (per_atom.ndim - 1)), 0.0)
         out = per_atom.new_zeros((self.n_systems, *per_atom.shape[1:]))
         return out.index_add(0, self.system, per_atom)
+
+    def of_cell(self, value: Tensor) -> Tensor:
+        """Return what belongs to the cell and to no atom, (S,), or zeros in a piece that does not count it."""
+        return value if self.share is None or self.share.cell else torch.zeros_like(value)
 
     def at(self, positions: Tensor) -> Structure:
         """Return the same systems with other positions (N, 3) [A]; the rest was checked when they were made."""
@@ -100,8 +122,11 @@ class Structure:
         """Return the batch `times` over, for instance one copy for each potential of a sweep."""
         shift = torch.arange(times).repeat_interleave(len(self.system)) * self.n_systems
         tile = {k: torch.cat([getattr(self, k)] * times) for k in ("numbers", "positions", "cell", "pbc", "electrode")}
-        gap = self.countercharge_gap
-        return Structure(**tile, system=self.system.repeat(times) + shift, countercharge_gap=gap if gap is None else gap.repeat(times))
+        gap, share = self.countercharge_gap, self.share
+        return Structure(
+            **tile, system=self.system.repeat(times) + shift, countercharge_gap=gap if gap is None else gap.repeat(times),
+            share=share if share is None else Share(share.own.repeat(times), share.cell),
+        )  # fmt: skip
 
     @classmethod
     def from_atoms(cls, atoms, dtype=torch.float64) -> Structure:
@@ -170,6 +195,8 @@ class Control:
 
     def expand(self, n_systems: int) -> Control:
         """Return the control for a batch of `n_systems`: one value serves all, else the lengths must agree."""
+        if all(len(v) == n_systems for v in (self.charge, self.potential, self.field) if v is not None):
+            return self  # also under torch's vmap, where values cannot be checked once more
         values = {}
         for name in ("charge", "potential", "field"):
             value = getattr(self, name)

@@ -62,6 +62,11 @@ def evaluate(
             f"create_graph: expected the model's natural variable, {model.natural}, to be held; got {control.held}. What is solved for "
             "does not carry the graph: train in the natural variable"
         )
+    written = None if create_graph or control.field is not None else model.closed_form(structure)
+    if written is not None:
+        x = natural_variable(model, structure, control, None, guess, written).detach()
+        out, slopes = written.results(x)
+        return _transformed(model, control, x, out, *slopes)
     positions = structure.positions.detach().requires_grad_()
     moving = structure.at(positions)
     with torch.enable_grad():
@@ -130,7 +135,17 @@ def _derivatives(model, moving, control, description, x, create_graph) -> dict[s
         (extras["potential_slope"],) = torch.autograd.grad(scalar.sum(), x, retain_graph=True, create_graph=create_graph, materialize_grads=True)
     leaves = [moving.positions] + ([] if field_ is None else [field_])
     slopes = torch.autograd.grad(scalar.sum(), leaves, create_graph=create_graph, materialize_grads=True)
-    out = {"natural_energy": scalar, "forces": -slopes[0], "capacitance": 1.0 / stiffness if model.natural == "charge" else -stiffness}
+    out = _transformed(model, control, x, {"natural_energy": scalar, "forces": -slopes[0]}, slope_x, stiffness)
+    if field_ is not None and model.conservative:
+        out |= {"dipole": -slopes[1], "enthalpy": out["canonical_energy"]}
+    out |= extras
+    return out if create_graph else {k: v.detach() for k, v in out.items()}
+
+
+def _transformed(model, control, x, out, slope_x, stiffness) -> dict[str, Tensor]:
+    """Return the results with charge, potential, capacitance and both energies beside them, from the scalar's derivatives in x."""
+    scalar = out["natural_energy"]
+    out = {**out, "capacitance": 1.0 / stiffness if model.natural == "charge" else -stiffness}
     # the transform takes the value that is held, not the one reached: its error is then second order in the difference
     if model.natural == "charge":
         potential = slope_x if control.held == "charge" else control.potential
@@ -138,8 +153,4 @@ def _derivatives(model, moving, control, description, x, create_graph) -> dict[s
     else:
         charge = -slope_x if control.held == "potential" else control.charge
         out |= {"charge": charge, "potential": x, "canonical_energy": scalar + x * charge, "grand_energy": scalar}
-    out["excess_electrons"] = -out["charge"]
-    if field_ is not None and model.conservative:
-        out |= {"dipole": -slopes[1], "enthalpy": out["canonical_energy"]}
-    out |= extras
-    return out if create_graph else {k: v.detach() for k, v in out.items()}
+    return out | {"excess_electrons": -out["charge"]}

@@ -4,8 +4,9 @@ import ast
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1] / "electrode"
-ORDER = ["units", "metals", "references", "keys", "output", "data", "examples", "state", "physics", "bridge", "nn", "models", "thermo", "train", "scan", "calculator",
-         "relax", "observables", "end_states", "band", "pathway", "neb", "simulate", "learn", "plot", "plot_charges", "plot_data", "plot_observables", "plot_training", "cli"]  # fmt: skip
+ORDER = ["units", "metals", "references", "keys", "output", "sweeps", "data", "examples", "state", "physics", "bridge", "nn", "models", "thermo", "train", "scan", "changes", "calculator",
+         "relax", "observables", "end_states", "band", "pathway", "neb", "simulate", "learn", "plot", "plot_charges", "plot_data", "plot_observables", "plot_training",
+         "plot_errors", "plot_search", "plot_results", "cli"]  # fmt: skip
 TORCH_FREE = ("units", "references", "keys", "physics", "data")
 
 

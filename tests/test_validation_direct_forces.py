@@ -2,6 +2,7 @@
 
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -55,5 +56,25 @@ def test_a_turn_finds_what_does_not_turn(atoms):
 
 
 def test_a_swirl_heats(atoms):
-    still, swirling = (direct_forces.drift(Swirling(w), atoms, 4.5, steps=150) for w in (0.0, SWIRL))
+    still, swirling = (direct_forces.drift(resting(atoms, w), 150, 1.0)[0] for w in (0.0, SWIRL))
     assert abs(still) < 0.01 * abs(swirling)
+
+
+def resting(atoms, swirl):
+    model = Swirling(swirl)
+    made = atoms.copy()
+    made.calc = direct_forces.ElectrodeCalculator(model, potential=4.5, reference="absolute")
+    return made
+
+
+def test_the_ripple_of_a_gradient_falls_with_the_square_of_the_step(atoms):
+    coarse, fine = (direct_forces.drift(resting(atoms, 0.0), int(60 / step), step)[1] for step in (1.0, 0.5))
+    assert coarse == pytest.approx(4.0 * fine, rel=0.03)
+
+
+def test_what_no_frame_moves_rests(atoms):
+    moved = atoms.copy()
+    moved.positions[1] += 0.3
+    assert direct_forces.unmoved([SimpleNamespace(atoms=a) for a in (atoms, moved)]).tolist() == [0]
+    found = direct_forces.at_rest(Swirling(0.0), atoms, 4.5, np.array([0]))
+    assert np.allclose(found.positions[0], atoms.positions[0]) and np.abs(found.positions[1]).max() < 0.03 / STIFFNESS

@@ -6,29 +6,36 @@ forces of an equivariant vector head, forces of three scalar networks.  Of each,
     asymmetry    rms |u J v - v J u| / rms |u J v + v J u| over random directions u, v of all atoms, J = dF/dR: 0 for a gradient, 1 for a field
                  that is nothing but curl
     turned       rms |F(T R) - T F(R)| / rms |F| for a quarter-radian turn T about the normal
-    drift        slope of energy plus kinetic energy of free dynamics at held potential [meV per atom and ps], by least squares
+    drift        slope of energy plus kinetic energy of free dynamics at held potential [meV per moving atom and ps], by least squares, from
+                 300 K in the nearest minimum, atoms that no training frame moves held fixed: elsewhere nothing holds a trained model together
+    ripple       rms about that slope [meV per moving atom], at the time step and at half of it; of a gradient a quarter
 """
 
 from __future__ import annotations
 
 import argparse
 import time
+import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from unittest.mock import patch
 
 import numpy as np
-from ase import units
+from ase import Atoms, units
+from ase.constraints import FixAtoms
 from ase.md.verlet import VelocityVerlet
+from ase.optimize import FIRE
 
 from electrode.calculator import ElectrodeCalculator
 from electrode.models.base import Model
+from electrode.models.domain import OutsideTrainedRange
 from electrode.output import refuse_existing, write_json
 from electrode.state import Control, Structure
 from electrode.thermo import evaluate
 from electrode.train.config import TrainConfig
 from electrode.train.metrics import frame_errors
 from electrode.train.train import train
-from validation.strategies.sets import load
+from validation.strategies.sets import Frames, load
 
 SMALL = {"representation": {"channels": 16, "cutoff": 4.5}, "readout_hidden": 16}
 ROWS = {
@@ -44,7 +51,8 @@ def main(argv: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m validation direct_forces", description="forces from heads of their own against a gradient")
     parser.add_argument("--seconds", type=float, default=60.0, help="CPU time of each training")
     parser.add_argument("--rows", nargs="+", choices=ROWS, default=list(ROWS))
-    parser.add_argument("--steps", type=int, default=400, help="of 1 fs, of the dynamics")
+    parser.add_argument("--steps", type=int, default=800, help="of the dynamics")
+    parser.add_argument("--femtoseconds", type=float, default=0.5, help="of a step")
     parser.add_argument("--structures", type=int, default=3, help="of the test set")
     parser.add_argument("--json", metavar="FILE", help="the table")
     parser.add_argument("--force", action="store_true", help="replace an existing file")
@@ -57,23 +65,31 @@ def main(argv: list[str]) -> int:
         with patch("time.monotonic", time.process_time):
             model = train(scheme, frames.training, frames.validation, TrainConfig.for_scheme(scheme, max_minutes=arguments.seconds / 60, validate_every=2), choices).model
         spent = time.process_time() - start
-        found[name] = {"train_cpu_s": spent, **measured(model, frames.tests["test"], arguments.structures, arguments.steps)}
+        found[name] = {"train_cpu_s": spent, **measured(model, frames, arguments)}
         print(f"{name:11s} " + "  ".join(f"{key} {value:.4g}" for key, value in found[name].items()), flush=True)
     if arguments.json:
         write_json(arguments.json, found, arguments.force)
     return 0
 
 
-def measured(model: Model, frames, structures: int, steps: int) -> dict[str, float]:
-    """Return the errors of a model on frames, and what its forces are like on some of them."""
-    errors, chosen = frame_errors(model, frames), [frames[k] for k in np.linspace(0, len(frames) - 1, structures).astype(int)]
+def measured(model: Model, frames: Frames, arguments) -> dict[str, float]:
+    """Return the errors of a model on the test frames, and what its forces are like on some of them."""
+    test, steps, time_step = frames.tests["test"], arguments.steps, arguments.femtoseconds
+    errors, chosen = frame_errors(model, test), [test[k] for k in np.linspace(0, len(test) - 1, arguments.structures).astype(int)]
+    fixed = unmoved(frames.training)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", OutsideTrainedRange)  # what leaves it shows in the drift
+        resting = [at_rest(model, f.atoms, f.potential, fixed) for f in chosen]
+        (slope, ripple), (_, half) = (np.mean([drift(r, n, h) for r in resting], axis=0) for n, h in ((steps, time_step), (2 * steps, 0.5 * time_step)))
     each = lambda of: float(np.mean([of(model, f.atoms, f.potential) for f in chosen]))
     return {
         "force_rmse_meV_per_A": errors["force_rmse_meV_per_A"],
         "energy_rmse_meV_per_atom": errors["energy_rmse_meV_per_atom"],
         "asymmetry": each(asymmetry),
         "turned": each(unturned),
-        "drift_meV_per_atom_ps": each(lambda m, atoms, potential: drift(m, atoms, potential, steps)),
+        "drift_meV_per_atom_ps": float(slope),
+        "ripple_meV_per_atom": float(ripple),
+        "ripple_of_half_the_step": float(half),
     }
 
 
@@ -109,10 +125,27 @@ def unturned(model: Model, atoms, potential: float, angle: float = 0.25) -> floa
     return float(np.sqrt(np.mean((b - a @ turn.T) ** 2) / np.mean(a**2)))
 
 
-def drift(model: Model, atoms, potential: float, steps: int, femtoseconds: float = 1.0, kelvin: float = 300.0) -> float:
-    """Return the slope of the total energy in free dynamics [meV per atom and ps]; its sign says whether the atoms heat up."""
-    moving = atoms.copy()
-    moving.calc = ElectrodeCalculator(model, potential=potential, reference="absolute")
+def unmoved(frames: Sequence) -> np.ndarray:
+    """Return the atoms that have one place in all frames: of what happens where they move a model has seen nothing."""
+    return np.flatnonzero(np.ptp([f.atoms.positions for f in frames], axis=0).max(1) < 1e-6)
+
+
+def at_rest(model: Model, atoms, potential: float, fixed: np.ndarray) -> Atoms:
+    """Return the structure in the nearest minimum of the model, or about there where its forces have none."""
+    resting = atoms.copy()
+    resting.set_constraint(FixAtoms(fixed))
+    resting.calc = ElectrodeCalculator(model, potential=potential, reference="absolute")
+    FIRE(resting, logfile=None).run(fmax=0.03, steps=150)
+    return resting
+
+
+def drift(resting, steps: int, femtoseconds: float = 0.5, kelvin: float = 300.0) -> tuple[float, float]:
+    """Return the slope of the total energy in free dynamics from rest [meV per moving atom and ps], and the rms about it [meV per moving atom].
+
+    The sign of the slope says whether the atoms heat up.
+    """
+    moving = resting.copy()
+    moving.calc = resting.calc
     width = np.sqrt(units.kB * kelvin * moving.get_masses())
     moving.set_momenta(width[:, None] * np.random.default_rng(0).normal(size=moving.positions.shape))
     energies = []
@@ -120,4 +153,6 @@ def drift(model: Model, atoms, potential: float, steps: int, femtoseconds: float
     dynamics.attach(lambda: energies.append(moving.get_total_energy()))
     dynamics.run(steps)
     picoseconds = 1e-3 * femtoseconds * np.arange(len(energies))
-    return float(1e3 * np.polyfit(picoseconds, np.array(energies) / len(atoms), 1)[0])
+    each = 1e3 * np.array(energies) / (moving.get_number_of_degrees_of_freedom() / 3)
+    line = np.polyfit(picoseconds, each, 1)
+    return float(line[0]), float(np.std(each - np.polyval(line, picoseconds)))

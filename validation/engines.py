@@ -186,10 +186,7 @@ def lammps(atoms: Atoms):
     for positions in structures(atoms):
         lmp.scatter_atoms("x", 1, 3, np.ctypeslib.as_ctypes(positions.ravel().copy()))
         driver.run(0)
-        tags = lmp.numpy.extract_atom("id")[: len(atoms)]
-        forces = np.empty((len(atoms), 3))
-        forces[tags - 1] = lmp.numpy.extract_atom("f")[: len(atoms)]
-        singles.append((lmp.get_thermo("pe"), forces))
+        singles.append((lmp.get_thermo("pe"), np.array(lmp.gather_atoms("f", 1, 3)).reshape(-1, 3)))
     lmp.scatter_atoms("x", 1, 3, np.ctypeslib.as_ctypes(atoms.positions.ravel().copy()))
     driver.run(0)
     total = [lmp.get_thermo("etotal")]

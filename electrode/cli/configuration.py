@@ -21,20 +21,19 @@ def configuration(arguments) -> tuple[dict, object]:
     from dataclasses import fields
 
     from electrode.models.base import ModelCard
-    from electrode.models.schemes import SCHEMES
+    from electrode.models.schemes import find_scheme
     from electrode.models.store import from_plain
     from electrode.train.config import TrainConfig
     from electrode.train.train import new_model
 
-    if arguments.scheme not in SCHEMES:
-        raise UsageError(f"unknown scheme {arguments.scheme!r}: expected one of {', '.join(SCHEMES)}{did_you_mean(arguments.scheme, SCHEMES)}")
+    known = find_scheme(arguments.scheme)
     sections = _read_sections(arguments.config) if arguments.config else {}
-    choices, training = dict(sections.get("model") or {}), {**SCHEMES[arguments.scheme].training, **(sections.get("train") or {})}
+    choices, training = dict(sections.get("model") or {}), {**known.training, **(sections.get("train") or {})}
     if arguments.base is not None:
         choices["base"] = arguments.base
     if arguments.seed is not None:
         training["seed"] = arguments.seed
-        if arguments.start is None and "seed" in {f.name for f in fields(SCHEMES[arguments.scheme].config())}:
+        if arguments.start is None and "seed" in {f.name for f in fields(known.config())}:
             choices["seed"] = arguments.seed
     if arguments.start is not None and choices:
         raise UsageError(f"--start brings its own choices of the model, got others: {', '.join(choices)}. Leave them out, or train a new model")

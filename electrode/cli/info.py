@@ -21,15 +21,16 @@ def run(arguments) -> int:
     refuse_existing([arguments.json], arguments.force)
     from dataclasses import asdict
 
-    from electrode.models.schemes import SCHEMES, scheme_of
+    from electrode.models.schemes import find_scheme, scheme_of
     from electrode.models.store import load_model
 
     model = load_model(arguments.model)
     scheme = scheme_of(model)
+    known = find_scheme(scheme)
     content = {
         "scheme": scheme,
-        "title": SCHEMES[scheme].title,
-        "doi": SCHEMES[scheme].doi,
+        "title": known.title,
+        "doi": known.doi,
         "natural": model.natural,
         "parameters": sum(p.numel() for p in model.parameters()),
         "card": asdict(model.card),

@@ -31,7 +31,7 @@ SHARES = (0.7, 0.15, 0.15)
 def add_arguments(parser: Parser) -> None:
     """Add the arguments of the verb."""
     add_data(parser)
-    parser.add_argument("--scheme", required=True, metavar="NAME", help="a name of `electrode schemes`")
+    parser.add_argument("--scheme", required=True, metavar="NAME", help="a name of `electrode schemes`, or MODULE:NAME, a scheme of your own")
     parser.add_argument("--output", required=True, metavar="M", help="folder of the model")
     parser.add_argument("--config", metavar="FILE", help="choices that differ from the defaults, YAML")
     parser.add_argument("--base", metavar="BASE", help="of the scheme razor: neutral model beside which it learns, as in `electrode electrify`")
@@ -97,8 +97,10 @@ def _refuse(arguments) -> None:
         check_suffix(arguments.plot)
     if arguments.allow_change and not arguments.resume:
         raise UsageError("--allow-change belongs to --resume; give both or neither")
-    if arguments.replay and (arguments.scheme != "multihead" or arguments.members > 1 or arguments.resume or arguments.align_zeros):
-        raise UsageError("--replay is for --scheme multihead alone, without --members, --resume and --align-zeros; each head has zeros of its own")
+    if arguments.replay and (arguments.scheme != "multihead" or arguments.align_zeros):
+        raise UsageError("--replay is for --scheme multihead alone, without --align-zeros; each head has zeros of its own")
+    if arguments.replay and arguments.members > 1 and arguments.resume:
+        raise UsageError("--replay trains the members of a committee one after the other and keeps no checkpoint of them; leave --resume out")
     if arguments.start and (arguments.members > 1 or arguments.caution):
         raise UsageError("--start brings its own members and caution; leave --members and --caution out, or train a new model")
 
@@ -199,7 +201,7 @@ def _train(arguments, parts: dict, choices: dict, config, checkpoint, log, proce
 
         try:
             if arguments.replay:
-                return _replayed(arguments, parts, choices, config, progress, start)
+                return _replayed(arguments, parts, choices, config, progress, start, checkpoint)
             return train(arguments.scheme, parts["train"], parts["validation"], config, choices, progress, arguments.members, arguments.caution, checkpoint=checkpoint, processes=processes, zeros=zeros, start=start)
         except KeyboardInterrupt:
             if processes.first and Path(checkpoint.path).exists():
@@ -207,7 +209,7 @@ def _train(arguments, parts: dict, choices: dict, config, checkpoint, log, proce
             raise
 
 
-def _replayed(arguments, parts: dict, choices: dict, config, progress, start):
+def _replayed(arguments, parts: dict, choices: dict, config, progress, start, checkpoint):
     """Train a multihead, its other head on the frames of --replay."""
     from electrode.data.readers.registry import read
     from electrode.train.heads import HeadData
@@ -216,7 +218,8 @@ def _replayed(arguments, parts: dict, choices: dict, config, progress, start):
     frames = read(arguments.replay, None)
     divided = _divided(arguments, frames).divide(frames)
     replayed = HeadData([*divided["train"], *divided["test"]], divided["validation"])  # no one asks for its test
-    return train_with_replay(parts["train"], parts["validation"], replayed, config, choices, progress, start=start)
+    kept = checkpoint if arguments.members == 1 else None
+    return train_with_replay(parts["train"], parts["validation"], replayed, config, choices, progress, arguments.members, arguments.caution, start=start, checkpoint=kept)
 
 
 def _errors(model, parts: dict) -> dict:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from electrode.bridge import Kernel, differentiable
 from electrode.data.zeros import EnergyZeros
+from electrode.models.closed_form import ClosedForm, Members
 from electrode.state import Control, Structure
 
 
@@ -89,12 +90,16 @@ class Model(nn.Module):
     Class attributes state what a scheme is: `natural` is the variable its scalar depends on ("charge": E, "potential":
     Omega), `uses_field` whether it reads `control.field`, `conjugate` whether the other variable is the "derivative" of
     the scalar or a "head" of its own, `conservative` whether forces are its gradient, `variational` whether its internal
-    variables minimise it, `stacks` whether members with stacked weights can be evaluated in one pass, as a committee does, `symmetry`
+    variables minimise it, `stacks` whether a committee's members, their weights stacked, are evaluated in one pass or in turn, `symmetry`
     whether the atoms may be turned about the surface's normal alone, "E(2)", or any way, mirrored too, "E(3)".  `fails` says what of
     `testing.ModelContract` the scheme cannot keep, and why: "conjugate" (the scalar does not answer to charge and potential),
-    "derivative" (the potential is a head), "gradient" (forces are a head), "rotation", "size".  `several_gaps` says whether it tells the
+    "derivative" (the potential is a head), "gradient" (forces are a head), "rotation", "size"; and "committee", why it has none.  `several_gaps` says whether it tells the
     distances of the counter-charge apart (`Structure.countercharge_gap`), so that frames of several may be trained together.  `branch_safe` says whether
     its energy in a field along a periodic direction has one value, see `models.enthalpy`; of others the calculator gives forces alone there.
+
+    `reach` is how far an atom's share of the scalar sees [A], where the scalar is a sum of such shares, taken by `Structure.total`, and of what
+    belongs to the cell, given to `Structure.of_cell`: such a scheme is strictly local and can be evaluated in pieces, see `models.pieces`.  It is None
+    for all others.
 
     `kernels` names the numba kernels of the atoms alone; `describe` evaluates them, differentiably; `forward` must use
     positions only through the description it is given, so that the electronic variable can be solved for without
@@ -113,8 +118,21 @@ class Model(nn.Module):
     branch_safe: bool = False
     card: ModelCard = ModelCard()
 
+    @property
+    def reach(self) -> float | None:
+        """How far an atom's share of the scalar sees [A], None for a scheme that is not strictly local."""
+        return None
+
     def kernels(self, structure: Structure) -> dict[str, Kernel]:
         """Return the kernels of this structure; none for a model written in torch alone."""
+        return {}
+
+    def near(self, structure: Structure) -> dict[str, Kernel]:
+        """Return those kernels that see no further than `reach`."""
+        return self.kernels(structure)
+
+    def wide(self, structure: Structure) -> dict[str, Kernel]:
+        """Return those kernels that see the whole structure: a row for each atom, of which a piece is given its own."""
         return {}
 
     def describe(self, structure: Structure) -> dict[str, Tensor]:
@@ -124,9 +142,44 @@ class Model(nn.Module):
             return {"positions": structure.positions}
         return {name: differentiable(kernel, structure.positions) for name, kernel in kernels.items()}
 
+    def closed_form(self, structure: Structure) -> ClosedForm | None:
+        """Return the scalar with its derivatives written out, or None: then autograd takes them from `forward`."""
+        members = self.written_out(structure)
+        return None if members is None else ClosedForm(members)
+
+    def written_out(self, structure: Structure, kernels: dict[str, Kernel] | None = None) -> Members | None:
+        """Return this model, or a committee's members, with derivatives written out, see `members_of`."""
+        return self.members_of(structure, self, lambda: {name: value[None] for name, value in self.state_dict().items()}, kernels)
+
+    def members_of(self, structure: Structure, owner: nn.Module, weights: Callable[[], dict[str, Tensor]], kernels: dict[str, Kernel] | None = None) -> Members | None:
+        """Return models of this configuration at the atoms, written out; None where the scheme does not write them out.
+
+        Parameters
+        ----------
+        structure : S systems
+        owner : the module whose weights they are, this model or a committee
+        weights : returns the models' states stacked, the models first
+        kernels : of a piece's own atoms, which are all that such a structure holds
+        """
+        return None
+
     def adapt(self, data) -> None:
         """Fit scales and offsets to training data, a list of `train.blocks.Block`; a model without any does nothing."""
 
     def forward(self, structure: Structure, control: Control, description: dict[str, Tensor]) -> dict[str, Tensor]:
         """Return "natural_energy" (S,) [eV] and the scheme's declared extras."""
         raise NotImplementedError
+
+    def sums(self, structure: Structure, control: Control, description: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
+        """Return the sums over atoms that a strictly local scheme's scalar is made of, see `joined`.
+
+        Returns
+        -------
+        (S,) [eV] the one that depends on the electronic variable, and (S, K) others, at one value of it
+        """
+        natural = self(structure, control, description)["natural_energy"]
+        return natural, natural.new_zeros(len(natural), 0)
+
+    def joined(self, natural: Tensor, others: Tensor, structure: Structure) -> dict[str, Tensor]:
+        """Return "natural_energy" and extras of the whole structure from the `sums` of all its pieces."""
+        return {"natural_energy": natural}

@@ -1,4 +1,4 @@
-"""A committee: models of one scheme and configuration, trained from different starts, evaluated in one batched pass.
+"""A committee: models of one scheme and configuration, trained from different starts, evaluated in one batched pass where the scheme can.
 
 The mean is the committee's scalar, so that forces, charge and capacitance are those of the mean; the standard deviation
 of the members says where they no longer agree.  With `caution` k the scalar is pessimistic where they do not,
@@ -15,42 +15,18 @@ ours.
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, is_dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, is_dataclass, replace
 
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call, vmap
 
 from electrode.models.base import Calibration, Model, middle_of_range
-from electrode.models.schemes import SCHEMES
+from electrode.models.closed_form import Added, ClosedForm, Members
+from electrode.models.committee_config import CommitteeConfig, seeded
+from electrode.models.schemes import find_scheme
 from electrode.state import Control, Structure
-
-
-@dataclass(frozen=True)
-class CommitteeConfig:
-    """What the members are.
-
-    Parameters
-    ----------
-    scheme : name of the members' scheme
-    member : their configuration, as plain entries
-    size : number of members, at least 2
-    caution : weight of the members' disagreement in the energy, 0 for the plain mean
-    tolerated : disagreement that costs little [eV per atom]
-    """
-
-    scheme: str
-    member: dict
-    size: int
-    caution: float = 0.0
-    tolerated: float = 0.001
-
-    def __post_init__(self):
-        if self.caution < 0 or not self.tolerated > 0:
-            raise ValueError(f"CommitteeConfig: expected caution >= 0 and tolerated > 0, got {self.caution} and {self.tolerated}")
-        if self.size < 2:
-            raise ValueError(f"CommitteeConfig.size: expected at least 2 members, got {self.size}")
 
 
 class Committee(Model):
@@ -60,15 +36,16 @@ class Committee(Model):
         from electrode.models.store import build_model, from_plain
 
         super().__init__()
-        member = config.member if is_dataclass(config.member) else from_plain(SCHEMES[config.scheme].config(), config.member)
+        member = config.member if is_dataclass(config.member) else from_plain(find_scheme(config.scheme).config(), config.member)
         self.config = replace(config, member=asdict(member))
         template = build_model(config.scheme, member)
-        if not template.stacks:
-            raise ValueError(f"Committee: members of {config.scheme!r} cannot be evaluated in one pass; train single models, or a committee of another scheme")
+        if "committee" in template.fails:
+            raise ValueError(f"Committee: members of {config.scheme!r} cannot be evaluated in one pass, {template.fails['committee']}")
         self._template = (template,)  # in a tuple: its own weights are no part of the committee
         self.natural, self.uses_field, self.variational = template.natural, template.uses_field, template.variational
         self.conjugate, self.fails, self.conservative = template.conjugate, dict(template.fails), template.conservative
         self.branch_safe = template.branch_safe
+        self.near, self.wide = template.near, template.wide
         for name, value in template.state_dict().items():
             stacked = torch.stack([value] * config.size)
             if name in dict(template.named_parameters()):
@@ -85,7 +62,7 @@ class Committee(Model):
         ValueError
             for members of different configurations, seeds apart.
         """
-        plain = [{k: v for k, v in asdict(m.config).items() if k != "seed"} for m in members]
+        plain = [seeded(asdict(m.config), lambda seed: 0) for m in members]
         if any(p != plain[0] for p in plain):
             raise ValueError("Committee.of: expected members of one configuration, got different ones")
         committee = cls(CommitteeConfig(scheme, asdict(members[0].config), len(members), caution))
@@ -109,7 +86,7 @@ class Committee(Model):
         """Return the members as models of their own."""
         from electrode.models.store import build_model, from_plain
 
-        kind, state = SCHEMES[self.config.scheme].config(), self.state_dict()
+        kind, state = find_scheme(self.config.scheme).config(), self.state_dict()
         models = []
         for k in range(self.config.size):
             model = build_model(self.config.scheme, from_plain(kind, self.config.member))
@@ -122,12 +99,17 @@ class Committee(Model):
         """Return the kernels that all members share."""
         return self._template[0].kernels(structure)
 
+    @property
+    def reach(self) -> float | None:
+        """That of the members [A]."""
+        return self._template[0].reach
+
     def describe(self, structure: Structure) -> dict[str, Tensor]:
         """Return the description that all members share and, with caution, "disagreement" (S,) [eV], which depends on atoms alone."""
         description = self._template[0].describe(structure)
         if not self.config.caution:
             return description
-        return {**description, "disagreement": self._disagreement(structure, description)}
+        return {**description, "disagreement": self._cost(self._at_middle(structure, description), structure)}
 
     def forward(self, structure: Structure, control: Control, description: dict[str, Tensor]) -> dict[str, Tensor]:
         """Return the mean of the members' scalars and extras, "member_energies" (S, M) and "energy_std" (S,) [eV]."""
@@ -138,10 +120,45 @@ class Committee(Model):
             mean["natural_energy"] = mean["natural_energy"] + self.config.caution * description["disagreement"]
         return {**mean, "member_energies": each, "energy_std": self._calibration.energy * each.std(1)}
 
-    def _disagreement(self, structure: Structure, description: dict[str, Tensor]) -> Tensor:
-        """Return what disagreement costs (S,) [eV], at the middle of the trained range: it must not bend the charge curve."""
+    def written_out(self, structure: Structure, kernels: dict | None = None) -> Members | None:
+        """Return the members, where the scheme writes them out."""
+        return self._template[0].members_of(structure, self, self._weights, kernels)
+
+    def closed_form(self, structure: Structure) -> ClosedForm | None:
+        """Return the committee's scalar written out where the scheme writes out its members."""
+        members = self.written_out(structure)
+        if members is None:
+            return None
+        calibrated = lambda each: self._calibration.energy * each.std(0, ddof=1)
+        also = lambda state: {"member_energies": state.energies.T, "energy_std": calibrated(state.energies)}
+        return ClosedForm(members, self._added(structure, members) if self.config.caution else None, also)
+
+    def _added(self, structure: Structure, members: Members) -> Added:
+        """Return what disagreement costs, and how it changes with each member's scalar at the middle of the trained range."""
+        state = members.at(middle_of_range(self.card, self.natural, structure).numpy())
+        each = torch.from_numpy(state.energies).requires_grad_()
+        cost = self.config.caution * self._cost(each, structure)
+        (weights,) = torch.autograd.grad(cost.sum(), each)
+        return Added(cost.detach().numpy(), state, weights.numpy())
+
+    def sums(self, structure: Structure, control: Control, description: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
+        """Return the mean of the members' sums (S,), and beside it those of each, with caution at the middle of the trained range too."""
+        each = self._each(structure, control, description)["natural_energy"]
+        others = [each.detach()] + ([self._at_middle(structure, description)] if self.config.caution else [])
+        return each.mean(0), torch.cat(others).T
+
+    def joined(self, natural: Tensor, others: Tensor, structure: Structure) -> dict[str, Tensor]:
+        """Return the committee's scalar, "member_energies" and "energy_std" of the whole structure from the `sums` of its pieces."""
+        each, middle = others[:, : self.config.size], others[:, self.config.size :]
+        cost = self.config.caution * self._cost(middle.T, structure) if self.config.caution else 0.0
+        return {"natural_energy": natural + cost, "member_energies": each.detach(), "energy_std": self._calibration.energy * each.detach().std(1)}
+
+    def _at_middle(self, structure: Structure, description: dict[str, Tensor]) -> Tensor:
         middle = middle_of_range(self.card, self.natural, structure)
-        each = self._each(structure, Control(**{self.natural: middle}), description)["natural_energy"]
+        return self._each(structure, Control(**{self.natural: middle}), description)["natural_energy"]
+
+    def _cost(self, each: Tensor, structure: Structure) -> Tensor:
+        """Return what disagreement of energies (M, S) at the middle of the trained range costs (S,) [eV]: it must not bend the charge curve."""
         kept = self.config.tolerated * structure.counts.to(each)
         return torch.sqrt(each.var(0) + kept**2) - kept
 
@@ -149,9 +166,10 @@ class Committee(Model):
         """Return the standard error of the forces at one value of the natural variable, (N, 3) [eV/A]: the members' spread, calibrated."""
         moving = structure.at(structure.positions.detach().requires_grad_())
         with torch.enable_grad():
-            energies = self._each(moving, control.expand(structure.n_systems), self.describe(moving))["natural_energy"]
-            forces = [torch.autograd.grad(e.sum(), moving.positions, retain_graph=True)[0] for e in energies]
-        return self._calibration.forces * torch.stack(forces).std(0)
+            out = self._each(moving, control.expand(structure.n_systems), self.describe(moving))
+            slopes = lambda: torch.stack([torch.autograd.grad(e.sum(), moving.positions, retain_graph=True)[0] for e in out["natural_energy"]])
+            forces = out["forces"].detach() if "forces" in out else slopes()
+        return self._calibration.forces * forces.std(0)
 
     def conjugate_std(self, structure: Structure, control: Control) -> Tensor:
         """Return the standard error of the charge [e] or potential [V], whichever is not natural, (S,): the members' spread, calibrated."""
@@ -170,8 +188,14 @@ class Committee(Model):
 
     def _each(self, structure: Structure, control: Control, description: dict[str, Tensor]) -> dict[str, Tensor]:
         """Return what every member gives, with the members first."""
-        template = self._template[0]
-        return vmap(lambda w: functional_call(template, w, (structure, control, description)))(self._weights())
+        return self._over(lambda w: functional_call(self._template[0], w, (structure, control, description)), self._weights())
+
+    def _over(self, member: Callable[..., dict[str, Tensor]], *parts: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Return what every member gives of its own parts, in one pass, or in turn where the scheme's weights do not stack."""
+        if self._template[0].stacks:
+            return vmap(member)(*parts)
+        found = [member(*({name: value[k] for name, value in part.items()} for part in parts)) for k in range(self.config.size)]
+        return {name: torch.stack([out[name] for out in found]) for name in found[0]}
 
     def each(self, structure: Structure, held: dict[str, Tensor], description: dict[str, Tensor]) -> dict[str, Tensor]:
         """Return what every member gives at its own copy of the control and of the description, with the members first everywhere.
@@ -189,7 +213,7 @@ class Committee(Model):
         def member(weights, held, description):
             return functional_call(self._template[0], weights, (structure, _held(blank, held), description))
 
-        return vmap(member)(self._weights(), held, description)
+        return self._over(member, self._weights(), held, description)
 
     def _weights(self) -> dict[str, Tensor]:
         return {name: getattr(self, _key(name)) for name in self._template[0].state_dict()}

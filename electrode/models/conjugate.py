@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from electrode.models.base import Model, middle_of_range
+from electrode.models.closed_form import ClosedForm
 from electrode.state import Control, Structure
 
 TOLERANCE = 1e-8  # [V] or [e]; the force error is first order in what is left
@@ -39,6 +40,11 @@ def slope(model: Model, structure: Structure, control: Control, description: dic
     x = control.value.detach().requires_grad_()
     first, second = answer(model, model(structure, Control(**{model.natural: x}, field=control.field), description), x)
     return sign * first.detach(), sign * second.detach()
+
+
+def _written_slope(model: Model, written: ClosedForm, x: Tensor) -> tuple[Tensor, Tensor]:
+    first, second = written.slopes(x)
+    return (first, second) if model.natural == "charge" else (-first, -second)
 
 
 def answer(model: Model, out: dict[str, Tensor], x: Tensor) -> tuple[Tensor, Tensor]:
@@ -95,7 +101,9 @@ class _Search:
         return torch.where(inside | ~bracketed, new, torch.where(bracketed, middle, new))
 
 
-def natural_variable(model: Model, structure: Structure, control: Control, description: dict[str, Tensor], guess: Tensor | None = None) -> Tensor:
+def natural_variable(
+    model: Model, structure: Structure, control: Control, description: dict[str, Tensor] | None, guess: Tensor | None = None, written: ClosedForm | None = None
+) -> Tensor:
     """Return the natural variable (S,) at which the held one has its value, by Newton steps inside a bracket.
 
     Parameters
@@ -103,6 +111,7 @@ def natural_variable(model: Model, structure: Structure, control: Control, descr
     model, structure, control : as for `thermo.evaluate`
     description : without graph
     guess : (S,) start, else the middle of the trained range
+    written : the model's scalar written out, which then needs no description
 
     Raises
     ------
@@ -121,7 +130,7 @@ def natural_variable(model: Model, structure: Structure, control: Control, descr
     search = _Search(torch.full_like(x, -torch.inf), torch.full_like(x, torch.inf))
     tolerance = max(TOLERANCE, 64 * torch.finfo(x.dtype).eps * float(target.abs().max()))
     for _ in range(MAX_STEPS):
-        conjugate, stiffness = slope(model, structure, Control(**{model.natural: x}, field=control.field), description)
+        conjugate, stiffness = _written_slope(model, written, x) if written is not None else slope(model, structure, Control(**{model.natural: x}, field=control.field), description)
         residual = conjugate - target
         search.record(x, conjugate, stiffness, residual)
         if not torch.isfinite(conjugate).all():

@@ -59,7 +59,6 @@ class DirectForces(Model):
     """An energy, and forces beside it."""
 
     conservative = False
-    stacks = False
 
     def __init__(self, config: DirectForcesConfig):
         super().__init__()

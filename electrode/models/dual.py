@@ -14,12 +14,15 @@ classical short-range energy may stand beside the products.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor, nn
 
 from electrode.models.base import Model
+from electrode.models.closed_form import Prepared
+from electrode.models.dual_closed_form import DualMembers, DualWeights
 from electrode.nn.networks import ElementNetworks, Slots
 from electrode.physics.decay_functions import DecayFunctions
 from electrode.physics.neighbours import batch_neighbours
@@ -66,6 +69,7 @@ class Dual(Model):
     def __init__(self, config: DualConfig):
         super().__init__()
         self.config = config
+        self._prepared = Prepared(DualWeights.of)
         functions, n_decay = config.symmetry_functions, len(config.decay_functions.decay_constants)
         n, f = len(functions.elements), functions.n_features
         draw = torch.Generator().manual_seed(config.seed)
@@ -80,21 +84,33 @@ class Dual(Model):
         self.register_buffer("potential_centre", torch.tensor(4.44, dtype=torch.float64))
         self.register_buffer("potential_scale", torch.tensor(1.0, dtype=torch.float64))
 
+    @property
+    def reach(self) -> float:
+        """The cutoff [A]; the plane, which all atoms of the electrode set, is among what is `wide`."""
+        return self.config.symmetry_functions.cutoff
+
     def kernels(self, structure: Structure) -> dict:
-        """Return the symmetry functions (N, F) and the decaying functions (N, K) of the structure."""
+        """Return the symmetry functions (N, F), the decaying functions (N, K) and the short-range energy (S,) of the structure."""
+        return {**self.near(structure), **self.wide(structure)}
+
+    def near(self, structure: Structure) -> dict:
+        """Return the symmetry functions (N, F) and the short-range energy (S,)."""
         positions = structure.positions.detach().double().numpy()
         functions = self.config.symmetry_functions
         cell, pbc = structure.cell.double().numpy(), structure.pbc.numpy()
         pairs = batch_neighbours(positions, cell, pbc, structure.counts.numpy(), functions.cutoff)
-        normal, system, electrode = structure.normal.double().numpy(), structure.system.numpy(), structure.electrode.numpy()
-        kernels = {
-            "symmetry": functions.bind(structure.numbers.numpy(), positions, pairs),
-            "decay": self.config.decay_functions.bind(positions, normal, system, electrode),
-        }
+        if structure.share is not None:
+            pairs = pairs.around(structure.share.own.numpy())  # an atom without neighbours has no short-range energy
+        kernels = {"symmetry": functions.bind(structure.numbers.numpy(), positions, pairs)}
         if self.config.short_range:
             short = ShortRange(structure.numbers.numpy(), Bonds.of(positions, pairs), functions.cutoff)
-            kernels["short_range"] = ShortRangeKernel(short, system)
+            kernels["short_range"] = ShortRangeKernel(short, structure.system.numpy())
         return kernels
+
+    def wide(self, structure: Structure) -> dict:
+        """Return the decaying functions (N, K), whose plane follows the whole surface."""
+        positions, normal = structure.positions.detach().double().numpy(), structure.normal.double().numpy()
+        return {"decay": self.config.decay_functions.bind(positions, normal, structure.system.numpy(), structure.electrode.numpy())}
 
     def adapt(self, data) -> None:
         """Scale features to the training data (`train.blocks.Block` of natural potential) and fit the elements' energies.
@@ -115,10 +131,18 @@ class Dual(Model):
         energy = torch.cat([b.labels["energy"] - (b.description["short_range"] if self.config.short_range else 0.0) for b in data])
         kept = ~torch.isnan(energy)
         solution = torch.linalg.lstsq(torch.cat(counts)[kept], energy[kept, None], driver="gelsd").solution
-        self.element_energy.data.copy_(solution[:, 0])
+        with torch.no_grad():
+            self.element_energy.copy_(solution[:, 0])
 
     def _channel(self, structure: Structure) -> Tensor:
         return torch.from_numpy(self.config.symmetry_functions.channels(structure.numbers.numpy()))
+
+    def members_of(self, structure: Structure, owner: nn.Module, weights: Callable[[], dict[str, Tensor]], kernels: dict | None = None) -> DualMembers | None:
+        """Return models of this configuration at the atoms, written out; None in single precision or for a piece without its kernels."""
+        if (structure.share is not None and kernels is None) or structure.positions.dtype != torch.float64 or next(owner.parameters()).dtype != torch.float64:
+            return None
+        kernels = self.kernels(structure) if kernels is None else kernels
+        return DualMembers(self._prepared.of(owner, weights), structure, self.config.symmetry_functions.channels(structure.numbers.numpy()), kernels)
 
     def forward(self, structure: Structure, control: Control, description: dict[str, Tensor]) -> dict[str, Tensor]:
         """Return Omega and the latent charges q_i, whose sum need not be -dOmega/dPhi."""

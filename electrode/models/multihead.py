@@ -3,7 +3,8 @@
     A_k(R, x) = sum_i [ E0_Zk + s_k Out_k(h_i; x) ] + capacitor_k(x),      h = Interact(Embed(Z)), of all heads
 
 Each head has its own variable, elements' energies, scale and perhaps capacitor, see `models.templates`; one of them serves, and is what
-the model is to everyone else.  `train.heads` trains all at once, with frames of every head in each step.
+the model is to everyone else.  `train.heads` trains all at once, with frames of every head in each step.  A committee is one of heads that
+serve, each with a trunk of its own, see `train.replay`.
 
 A perspective on machine-learning potentials for electrified interfaces, RSC Appl. Interfaces (2026), D6LF00149A, Fig. 5.
 """
@@ -23,6 +24,9 @@ from electrode.models.templates import Template, TemplateConfig
 from electrode.nn.atomic import check_elements
 from electrode.nn.representation import RepresentationConfig
 from electrode.state import Control, Structure
+
+
+NO_COMMITTEE = "since its heads share their trunk; with frames to replay (--replay) training makes one of the heads that serve, which are templates"
 
 
 @dataclass(frozen=True)
@@ -94,8 +98,6 @@ class MultiheadConfig:
 class Multihead(Model):
     """Heads that share their trunk; `heads` holds each as a model of its own, which has the same weights."""
 
-    stacks = False
-
     def __init__(self, config: MultiheadConfig):
         super().__init__()
         self.config = config
@@ -104,7 +106,7 @@ class Multihead(Model):
         for other in others:
             other.network.representation = first.network.representation
         serving = self.heads[config.serves]
-        self.natural, self.symmetry, self.fails = serving.natural, serving.symmetry, dict(serving.fails)
+        self.natural, self.symmetry, self.fails = serving.natural, serving.symmetry, {**serving.fails, "committee": NO_COMMITTEE}
 
     def adapt(self, data) -> None:
         """Fit what is not trained of the head that serves to its training data, see `adapt_network`."""

@@ -1,9 +1,16 @@
-"""Every scheme by name.  A new scheme is one file and one line here."""
+"""Every scheme by name.  A new scheme is one file and one line here, or one file of a user's own that holds a `Scheme`.
+
+A scheme of a user's own is named MODULE:NAME, the module that holds its `Scheme` and the name of it there; models on disk keep that name,
+so the module must be found where they are read: in the working folder, or installed.
+"""
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass, field
 from importlib import import_module
+
+from electrode.data.problems import did_you_mean
 
 
 @dataclass(frozen=True)
@@ -12,7 +19,8 @@ class Scheme:
 
     Parameters
     ----------
-    module, model, configuration : names of the module, the Model and its frozen configuration
+    module, model, configuration : names of the module, the Model and its frozen configuration, which has a class method
+        `for_elements(elements)` or `for_card(card)` that gives its defaults
     title : one line
     natural : "potential" or "charge", the variable that the scheme's scalar depends on
     trainable : whether `electrode train` has something to do
@@ -47,8 +55,32 @@ class Scheme:
 
 
 def scheme_of(model) -> str | None:
-    """Return the name of a model's scheme, None for a model of none."""
-    return next((name for name, scheme in SCHEMES.items() if scheme.made(model)), None)
+    """Return the name of a model's scheme, MODULE:NAME where its own module holds one, None for a model of none."""
+    module = type(model).__module__
+    own = {f"{module}:{name}": value for name, value in getattr(sys.modules.get(module), "__dict__", {}).items() if isinstance(value, Scheme)}
+    return next((name for name, scheme in (SCHEMES | own).items() if scheme.made(model)), None)
+
+
+def find_scheme(name: str) -> Scheme:
+    """Return the scheme with that name, or a user's own by MODULE:NAME.
+
+    Raises
+    ------
+    ValueError
+        for an unknown name, with the nearest, or where the module holds no such `Scheme`.
+    """
+    if name in SCHEMES:
+        return SCHEMES[name]
+    module, colon, own = name.partition(":")
+    if not colon:
+        raise ValueError(f"unknown scheme {name!r}: expected one of {', '.join(SCHEMES)}, or MODULE:NAME for a scheme of your own{did_you_mean(name, SCHEMES)}")
+    try:
+        found = getattr(import_module(module), own)
+    except (ModuleNotFoundError, AttributeError) as error:
+        raise ValueError(f"scheme {name!r}: {error}; expected MODULE:NAME, a module in the working folder or installed, and the name of a Scheme in it") from error
+    if not isinstance(found, Scheme):
+        raise ValueError(f"scheme {name!r}: expected an electrode.models.schemes.Scheme, got {type(found).__name__}; name the Scheme that describes the model")
+    return found
 
 
 RAZOR_TERMS = [  # those of `train.config`, and the labels of the Born charges

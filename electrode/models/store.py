@@ -17,7 +17,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from electrode.models.base import Model, ModelCard
-from electrode.models.schemes import SCHEMES, scheme_of
+from electrode.models.schemes import SCHEMES, find_scheme, scheme_of
 
 FORMAT = 1
 
@@ -49,9 +49,7 @@ def build_model(scheme: str, config) -> Model:
     ValueError
         for an unknown scheme, with the nearest name.
     """
-    if scheme not in SCHEMES:
-        raise ValueError(f"unknown scheme {scheme!r}: expected one of {', '.join(SCHEMES)}{_nearest(scheme, SCHEMES)}")
-    return SCHEMES[scheme].load()(config)
+    return find_scheme(scheme).load()(config)
 
 
 def load_model(source) -> Model:
@@ -77,7 +75,7 @@ def load_model(source) -> Model:
     head = _read_head(folder / "model.json")
     try:
         card = from_plain(ModelCard, head["card"])
-        model = build_model(head["scheme"], from_plain(SCHEMES[head["scheme"]].config(), head["config"]))
+        model = build_model(head["scheme"], from_plain(find_scheme(head["scheme"]).config(), head["config"]))
     except (ValueError, TypeError, AttributeError, KeyError) as error:
         raise ModelFileError(f"{folder / 'model.json'}: {error}; expected what save_model writes") from error
     _load_weights(model, folder / "weights.safetensors")
@@ -184,7 +182,8 @@ def _read_head(path: Path) -> dict:
     if not isinstance(head, dict) or head.get("format") != FORMAT:
         found = head.get("format") if isinstance(head, dict) else type(head).__name__
         raise ModelFileError(f"{path}: expected format {FORMAT}, got {found}; train the model again with this version")
-    if not {"scheme", "config", "card"} <= set(head) or head["scheme"] not in SCHEMES:
+    known = head.get("scheme") in SCHEMES or ":" in str(head.get("scheme"))  # of a user's own scheme `find_scheme` says what is missing
+    if not {"scheme", "config", "card"} <= set(head) or not known:
         raise ModelFileError(f"{path}: expected scheme, config and card of a known scheme; got {sorted(head)}, scheme {head.get('scheme')!r}")
     return head
 

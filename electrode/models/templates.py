@@ -96,12 +96,18 @@ class Template(Model):
         """Fit what is not trained to the training data, see `adapt_network`."""
         adapt_network(self, data)
 
+    @property
+    def reach(self) -> float | None:
+        """As far as the messages come [A]; None with an envelope, which knows the whole surface."""
+        shape = self.config.representation
+        return None if self.config.envelope is not None else shape.layers * shape.cutoff
+
     def forward(self, structure: Structure, control: Control, description: dict[str, Tensor]) -> dict[str, Tensor]:
         """Return Omega, or E where the charge is the variable."""
         seen = self.conditioning(structure, control.value, description["positions"])
         features = self.network.features(structure, description["positions"], seen)
         energy = structure.total(self.network.energies(structure, features, seen))
-        return {"natural_energy": energy if self.capacitor is None else energy + self.capacitor(control.value, structure.area)}
+        return {"natural_energy": energy if self.capacitor is None else energy + structure.of_cell(self.capacitor(control.value, structure.area))}
 
 
 def _fails(config: TemplateConfig) -> dict[str, str]:

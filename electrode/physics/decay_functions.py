@@ -17,6 +17,8 @@ from functools import cached_property
 
 import numpy as np
 
+from electrode.physics._decay_profile import functions_of_height, planes
+
 LARGEST_GAP = 6.0  # between layers of one electrode, along the normal [A]
 
 
@@ -78,18 +80,18 @@ class DecayKernel:
     electrode: np.ndarray
 
     @cached_property
-    def _weights(self) -> np.ndarray:
-        """softmax(beta z) over each system's electrode atoms, zero elsewhere, (N,)."""
-        n_systems = self.system[-1] + 1
-        top = np.full(n_systems, -np.inf)
-        np.maximum.at(top, self.system[self.electrode], self.heights[self.electrode])
-        raw = np.where(self.electrode, np.exp(self.functions.sharpness * np.minimum(self.heights - top[self.system], 0.0)), 0.0)
-        return raw / self._total(raw)
+    def _outer(self) -> tuple[np.ndarray, np.ndarray]:
+        """softmax(beta z) over each system's electrode atoms, zero elsewhere, (N,), and the mean height of the outer layer, (S,) [A]."""
+        return planes(self.heights, self.system, self.electrode, self.functions.sharpness, int(self.system[-1]) + 1)
 
-    @cached_property
+    @property
+    def _weights(self) -> np.ndarray:
+        return self._outer[0]
+
+    @property
     def plane(self) -> np.ndarray:
         """Height of the interface plane of each atom's system, (N,) [A]."""
-        return self._total(self._weights * self.heights) + self.functions.offset
+        return self._outer[1][self.system] + self.functions.offset
 
     @cached_property
     def _pulls(self) -> np.ndarray:
@@ -103,15 +105,7 @@ class DecayKernel:
     @cached_property
     def _functions_of_height(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """D and its first two derivatives in z_i - z_s, each (N, K)."""
-        h = (self.heights - self.plane)[:, None]
-        kappa = np.asarray(self.functions.decay_constants)
-        w = self.functions.switch_width
-        x = np.clip(h / w + 0.5, 0.0, 1.0)
-        s = x**3 * (10.0 - 15.0 * x + 6.0 * x * x)
-        s1 = 30.0 * (x * (1.0 - x)) ** 2 / w
-        s2 = 60.0 * x * (1.0 - x) * (1.0 - 2.0 * x) / w**2
-        e, e1, e2 = _softened_exponential(h, kappa, w)
-        return s * e, s1 * e + s * e1, s2 * e + 2.0 * s1 * e1 + s * e2
+        return functions_of_height(self.heights - self.plane, np.array(self.functions.decay_constants, dtype=float), float(self.functions.switch_width))
 
     def _climb(self, displacement: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Change of z_i, of the mean height of the outer layer, and of sum w z_dot, along a displacement."""
@@ -153,13 +147,3 @@ def _refuse_two_slabs(heights, system) -> None:
             "that is cut by the cell's boundary into one piece, or mark only one of two electrodes (tags, eir_region)"
         )
 
-
-def _softened_exponential(h, kappa, width):
-    """Return exp(-kappa m(h)) and two derivatives, m a ramp that follows max(h, 0) and bends smoothly within +-width/2."""
-    x = np.clip(h / width + 0.5, 0.0, 1.0)
-    # the integral of the switch: m'' = s', so m is max(h, 0) outside the bend and has three continuous derivatives
-    m = np.where(h < 0.5 * width, width * x**4 * (2.5 - 3.0 * x + x * x), h)
-    m1 = x**3 * (10.0 - 15.0 * x + 6.0 * x * x)
-    m2 = 30.0 * (x * (1.0 - x)) ** 2 / width
-    e = np.exp(-kappa * m)
-    return e, -kappa * m1 * e, (kappa**2 * m1**2 - kappa * m2) * e

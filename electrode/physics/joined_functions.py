@@ -30,6 +30,10 @@ class JoinedKernel:
         """Return sum_if g_if dG_if/dR, (N, 3)."""
         return sum(part.pull(g) for part, g in self._shares(cotangent))
 
+    def lean(self) -> JoinedKernel:
+        """Return the kernels without what they kept, see `SymmetryKernel.lean`."""
+        return JoinedKernel([part.lean() for part in self.parts])
+
     def push(self, displacement: np.ndarray) -> np.ndarray:
         """Return the change of the functions along a displacement (N, 3), (N, F)."""
         return np.concatenate([part.push(displacement) for part in self.parts], axis=1)

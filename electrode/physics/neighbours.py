@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 
 import numpy as np
 
+Find = Callable[..., "NeighbourList"]  # place in the batch, positions, cell, pbc, cutoff -> list
 CLOSEST_APPROACH = 0.4  # [A]; closer pairs are an error in the input, not physics
 
 
@@ -28,6 +32,12 @@ class NeighbourList:
         """Return the vectors from each atom to its neighbours, (M, 3) [A]."""
         centre = np.repeat(np.arange(len(self.first) - 1), np.diff(self.first))
         return positions[self.index] + self.offset - positions[centre]
+
+    def around(self, atoms: np.ndarray) -> NeighbourList:
+        """Return the neighbours of some atoms, (N,) bool; the others keep none."""
+        counts = np.diff(self.first)
+        kept = np.repeat(atoms, counts)
+        return NeighbourList(np.concatenate([[0], np.cumsum(np.where(atoms, counts, 0))]).astype(np.int64), self.index[kept], self.offset[kept])
 
 
 def neighbour_list(positions: np.ndarray, cell: np.ndarray, pbc: np.ndarray, cutoff: float) -> NeighbourList:
@@ -54,15 +64,31 @@ def neighbour_list(positions: np.ndarray, cell: np.ndarray, pbc: np.ndarray, cut
         periodic=np.asarray(pbc, dtype=bool),
         quantities="ijSd",
     )
-    if len(distance) and distance.min() < CLOSEST_APPROACH:
+    if len(distance):
         k = int(distance.argmin())
-        raise ValueError(
-            f"atoms {int(i[k])} and {int(j[k])} are {distance[k]:.3f} A apart; expected at least {CLOSEST_APPROACH} A. "
-            "Check the structure for duplicated atoms or a wrong cell"
-        )
+        refuse_closest(int(i[k]), int(j[k]), float(distance[k]))
     first = np.zeros(len(positions) + 1, dtype=np.int64)
     np.cumsum(np.bincount(i.astype(np.int64), minlength=len(positions)), out=first[1:])
     return NeighbourList(first, j.astype(np.int64), shift.astype(np.float64) @ np.asarray(cell, dtype=np.float64))
+
+
+def refuse_closest(i: int, j: int, distance: float) -> None:
+    """Raise ValueError where the closest two atoms of a system are closer than `CLOSEST_APPROACH`."""
+    if distance < CLOSEST_APPROACH:
+        raise ValueError(
+            f"atoms {i} and {j} are {distance:.3f} A apart; expected at least {CLOSEST_APPROACH} A. "
+            "Check the structure for duplicated atoms or a wrong cell"
+        )
+
+
+@contextmanager
+def found_by(find: Find) -> Iterator[None]:
+    """Let `batch_neighbours` ask `find` for its lists inside this block, e.g. `KeptNeighbours.find`, which gives the same sooner."""
+    token = _finder.set(find)
+    try:
+        yield
+    finally:
+        _finder.reset(token)
 
 
 def batch_neighbours(positions, cell, pbc, counts, cutoff: float) -> NeighbourList:
@@ -72,16 +98,23 @@ def batch_neighbours(positions, cell, pbc, counts, cutoff: float) -> NeighbourLi
     ----------
     positions : (N, 3) [A];  cell : (S, 3, 3) [A];  pbc : (S, 3) bool;  counts : (S,) atoms of each system
     """
-    starts = np.concatenate([[0], np.cumsum(counts)])
-    lists = [
-        neighbour_list(positions[a:b], cell[k], pbc[k], cutoff) for k, (a, b) in enumerate(zip(starts[:-1], starts[1:]))
-    ]
+    find, starts = _finder.get(), np.concatenate([[0], np.cumsum(counts)])
+    lists = [find(k, positions[a:b], cell[k], pbc[k], cutoff) for k, (a, b) in enumerate(zip(starts[:-1], starts[1:]))]
+    if len(lists) == 1:
+        return lists[0]
     pairs = np.concatenate([[0], np.cumsum([len(x.index) for x in lists])])
     return NeighbourList(
         first=np.concatenate([[0], *(x.first[1:] + p for x, p in zip(lists, pairs))]).astype(np.int64),
         index=np.concatenate([x.index + a for x, a in zip(lists, starts)]),
         offset=np.concatenate([x.offset for x in lists]),
     )
+
+
+def _search(place, positions, cell, pbc, cutoff) -> NeighbourList:
+    return neighbour_list(positions, cell, pbc, cutoff)
+
+
+_finder: ContextVar[Find] = ContextVar("finder", default=_search)
 
 
 def _box(positions, cell, pbc, cutoff) -> np.ndarray:

@@ -19,10 +19,12 @@ https://doi.org/10.1103/PhysRevB.48.22; Pyykko and Atsumi 2009, https://doi.org/
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numba import njit
 
+from electrode.physics import _bond_terms
 from electrode.physics.elements import BOND_RADIUS, COHESION, EFFECTIVE_CHARGE, METAL
 from electrode.physics.neighbours import NeighbourList
 
@@ -53,10 +55,8 @@ class Bonds:
     @classmethod
     def of(cls, positions: np.ndarray, neighbours: NeighbourList) -> Bonds:
         """Return the bonds of positions (N, 3) [A]."""
-        i = np.repeat(np.arange(len(positions)), np.diff(neighbours.first))
-        vectors = neighbours.vectors(positions)
-        distance = np.linalg.norm(vectors, axis=1)
-        return cls(i, neighbours.index, distance, vectors / distance[:, None], len(positions))
+        i, distance, direction = _bond_terms.bonds(neighbours.first, neighbours.index, neighbours.offset, np.ascontiguousarray(positions, dtype=np.float64))
+        return cls(i, neighbours.index, distance, direction, len(positions))
 
     def total(self, per_bond: np.ndarray) -> np.ndarray:
         """Sum a quantity (M,) over the bonds of each atom i, (N,)."""
@@ -116,13 +116,15 @@ def decay(distance: np.ndarray, rate: np.ndarray, length: np.ndarray, cutoff: fl
     distance, length : (M,) [A];  rate : (M,) [1/A]
     cutoff : [A], where w reaches zero
     """
-    width = cutoff / 3.0
-    t = np.clip((distance - (cutoff - width)) / width, 0.0, 1.0)
-    w = 1.0 - t**3 * (10.0 - 15.0 * t + 6.0 * t**2)
-    w1 = -30.0 * t**2 * (1.0 - t) ** 2 / width
-    w2 = -60.0 * t * (1.0 - t) * (1.0 - 2.0 * t) / width**2
-    e = np.exp(-rate * (distance - length))
-    return w * e, (w1 - rate * w) * e, (w2 - 2.0 * rate * w1 + rate**2 * w) * e
+    return tuple(_bond_terms.decays(*(np.ascontiguousarray(x, dtype=np.float64) for x in np.broadcast_arrays(distance, rate, length)), float(cutoff)))
+
+
+@lru_cache(maxsize=64)
+def _bonds_among(elements: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return `bond_functions` of every element with every element, and the factor c, (3, E E), (3, E E), (E E,)."""
+    first, second = np.repeat(elements, len(elements)), np.tile(elements, len(elements))
+    share = np.where(METAL[first] == METAL[second], 1.0, np.where(METAL[first], 0.0, 4.0))
+    return *bond_functions(first, second), share
 
 
 class ShortRange:
@@ -136,13 +138,10 @@ class ShortRange:
     """
 
     def __init__(self, numbers: np.ndarray, bonds: Bonds, cutoff: float):
-        first, second = numbers[bonds.i], numbers[bonds.j]
-        (strength, fast, near), (hop, slow, far) = bond_functions(first, second)
-        share = np.where(METAL[first] == METAL[second], 1.0, np.where(METAL[first], 0.0, 4.0))
+        elements, kind = np.unique(numbers, return_inverse=True)
+        terms = _bonds_among(tuple(elements.tolist()))
         self.bonds = bonds
-        self.repulsion = [strength * f for f in decay(bonds.distance, fast, near, cutoff)]
-        h, h1, h2 = (hop * f for f in decay(bonds.distance, slow, far, cutoff))
-        self.square = share * h**2, 2.0 * share * h * h1, 2.0 * share * (h1**2 + h * h2)
+        self.repulsion, self.square = _bond_terms.bond_terms(bonds.i, bonds.j, kind, bonds.distance, *terms, float(cutoff), len(elements))
         self.root = np.sqrt(bonds.total(self.square[0]) + _ROOT**2)
 
     def atom_energies(self) -> np.ndarray:

@@ -13,13 +13,13 @@ cutoff, fc = [(1 + cos(pi r / rc)) / 2]^2, whose first three derivatives vanish 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from math import comb
 
 import numpy as np
 
-from electrode.physics import _moments, _moments_jacobian, _moments_tangent
+from electrode.physics import _moments_first, _moments_jacobian, _moments_tangent
 from electrode.physics.elements import element_places
 from electrode.physics.neighbours import NeighbourList
 
@@ -103,6 +103,11 @@ class SymmetryKernel:
     neighbours: NeighbourList
     vectors: np.ndarray
 
+    @cached_property
+    def _described(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """The functions of each atom (N, F), the moments that they are made of, and the exponentials of all neighbours."""
+        return _moments_first.values(*self._arguments)
+
     @property
     def _arguments(self):
         f, nl = self.functions, self.neighbours
@@ -111,11 +116,16 @@ class SymmetryKernel:
 
     def values(self) -> np.ndarray:
         """Return the functions of each atom, (N, F)."""
-        return _moments.values(*self._arguments)
+        return self._described[0]
 
     def pull(self, cotangent: np.ndarray) -> np.ndarray:
         """Return sum_if g_if dG_if/dR, (N, 3)."""
-        return _moments.pull(*self._arguments, cotangent)
+        kept = self.__dict__.get("_described") or _moments_first.values(*self._arguments)
+        return _moments_first.pull(*self._arguments, *kept[1:], cotangent)
+
+    def lean(self) -> SymmetryKernel:
+        """Return the kernel without what `values` kept for a pull that follows at once, for kernels that are stored."""
+        return replace(self)
 
     def push(self, displacement: np.ndarray) -> np.ndarray:
         """Return the change of the functions along a displacement (N, 3), (N, F)."""

@@ -169,6 +169,7 @@ def _block(model: Model, frames: Sequence, processes: Processes, jacobians: bool
         lone = [model.kernels(Structure.from_atoms([f.atoms])) for f in mine]
         each, jacobian = {name: [k[name] for k in lone] for name in lone[0]}, {}
         values = {name: torch.from_numpy(np.concatenate([k.values() for k in some])) for name, some in each.items()}
+        each = {name: [k.lean() if hasattr(k, "lean") else k for k in some] for name, some in each.items()}
     known = {k: v[own] if len(own) else v[:1] for k, v in known.items()}
     block = Block(structure, held(model, mine), values or {"positions": structure.positions}, jacobian, known, kernels=each)
     return block if len(own) else block.take(own)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from electrode.models.schemes import SCHEMES
+from electrode.models.schemes import find_scheme
 from electrode.models.store import from_plain
 from electrode.train.freezing import Freeze
 from electrode.train.loss import Term
@@ -76,7 +76,7 @@ class TrainConfig:
     @classmethod
     def for_scheme(cls, scheme: str, **changes) -> TrainConfig:
         """Return the choices that suit a scheme of `electrode schemes`, with some entries changed."""
-        return from_plain(cls, {**(SCHEMES[scheme].training if scheme in SCHEMES else {}), **changes})
+        return from_plain(cls, {**find_scheme(scheme).training, **changes})
 
     @property
     def descent_minutes(self) -> float:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import asdict
 from itertools import islice
 
 import numpy as np
@@ -14,14 +13,14 @@ from torch import Tensor
 from electrode.models.base import Model
 from electrode.train.averaging import Average
 from electrode.train.blocks import Block, batches, in_order
-from electrode.train.checkpoint import Checkpoint, Interruption, read_checkpoint, refuse_change, write_checkpoint
+from electrode.train.checkpoint import Checkpoint, Interruption
 from electrode.train.config import TrainConfig
 from electrode.train.course import Course, Training
 from electrode.train.freezing import Freezing
+from electrode.train.keeping import Keeper
 from electrode.train.loss import counts, loss, root_mean_square
 from electrode.train.predictions import member_predictions, members_of
 from electrode.train.processes import Processes
-from electrode.train.stored import pack, unpack
 
 VALIDATION_BATCH = 256  # frames in one evaluation
 
@@ -42,7 +41,7 @@ class Descent:
         checkpoint: Checkpoint | None, identity: dict, processes: Processes,
     ):  # fmt: skip
         self.model, self.data, self.check, self.config, self.processes = model, data, check, config, processes
-        self.progress, self.checkpoint, self.identity = progress, checkpoint, identity
+        self.progress, self.checkpoint = progress, checkpoint
         self.members = members_of(model)
         self.parameters = [p for p in model.parameters() if p.requires_grad]
         self.freezing = Freezing(model, config.freeze)
@@ -51,9 +50,9 @@ class Descent:
         self.generator = np.random.default_rng(config.seed)
         self.training = Training(model)
         self.course = Course(order=self.generator.bit_generator.state, losses=[0.0] * self.members)
-        if checkpoint is not None and checkpoint.resume:
-            self._resume()
-        self._started, self._written = time.monotonic() - self.course.seconds, time.monotonic()
+        self.keeper = Keeper(checkpoint, identity, model, self.optimiser, self.average, self.training)
+        self._go_on(self.keeper.read())
+        self._started = time.monotonic() - self.course.seconds
 
     def run(self, stop: Interruption) -> None:
         """Go on until the time or the epochs are over, or no validation is better any more.
@@ -88,7 +87,7 @@ class Descent:
         if number % config.validate_every == 0 or course.done >= 1.0:
             self._validate(rate, losses)
         course.over = course.done >= 1.0 or (config.patience is not None and course.waited >= config.patience)
-        if self.checkpoint is not None and self.checkpoint.every_epochs and number % self.checkpoint.every_epochs == 0:
+        if self.keeper.after(number):
             self._write()
 
     def _share_done(self) -> float:
@@ -130,7 +129,7 @@ class Descent:
     def _write_in_time(self, stopped: int) -> None:
         if self.checkpoint is None:
             return
-        if stopped or time.monotonic() - self._written > self.checkpoint.every_seconds:
+        if stopped or self.keeper.due():
             self._write()
         if stopped:
             raise KeyboardInterrupt(f"stopped by a signal; {self.checkpoint.path} holds the training")
@@ -140,15 +139,11 @@ class Descent:
             return
         if self.course.batch:  # within an epoch
             self.course.seconds = time.monotonic() - self._started
-        tensors, state = pack(self.model, self.optimiser, self.average, self.training)
-        write_checkpoint(self.checkpoint.path, tensors, {**state, "course": asdict(self.course), "identity": self.identity})
-        self._written = time.monotonic()
+        self.keeper.write(self.course)
 
-    def _resume(self) -> None:
-        tensors, state = read_checkpoint(self.checkpoint.path)
-        if not self.checkpoint.allow_change:
-            refuse_change(state["identity"], self.identity, self.checkpoint.path)
-        unpack(tensors, state, self.model, self.optimiser, self.average, self.training)
+    def _go_on(self, state: dict | None) -> None:
+        if state is None:
+            return
         self.course = Course(**state["course"])
         if self.checkpoint.allow_change:  # with more epochs or minutes it goes on
             self.course.over, self.course.done = False, self._share_done()

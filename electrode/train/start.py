@@ -20,7 +20,7 @@ from torch import Tensor
 
 from electrode.models.base import Model
 from electrode.models.committee import Committee
-from electrode.models.schemes import SCHEMES, scheme_of
+from electrode.models.schemes import SCHEMES, find_scheme, scheme_of
 from electrode.models.store import build_model, from_plain
 from electrode.physics.elements import BOND_RADIUS, ELECTRONEGATIVITY, METAL, SYMBOLS
 from electrode.state import Control, Structure
@@ -43,7 +43,7 @@ def trained_scheme(model: Model) -> str:
     if isinstance(model, Committee):
         return model.config.scheme
     name = scheme_of(model)
-    if name is None or not SCHEMES[name].trainable:
+    if name is None or not find_scheme(name).trainable:
         trainable = ", ".join(n for n, s in SCHEMES.items() if s.trainable)
         raise ValueError(f"start: expected a trained model of one of the schemes {trainable}, or a committee of them; got {type(model).__name__}")
     return name
@@ -91,8 +91,8 @@ def started(model: Model, frames: Sequence) -> Model:
         return committee.eval()
     scheme = trained_scheme(model)
     swap = substitutes(model.card.elements, sorted({int(z) for f in frames for z in f.geometry.numbers}))
-    config = from_plain(SCHEMES[scheme].config(), _swapped(asdict(model.config), swap))
-    if SCHEMES[scheme].linear:
+    config = from_plain(find_scheme(scheme).config(), _swapped(asdict(model.config), swap))
+    if find_scheme(scheme).linear:
         config = replace(config, landmarks=config.landmarks + min(config.landmarks, _environments(frames)))
     fresh, published = build_model(scheme, config), build_model(scheme, model.config).state_dict()
     for name, value in fresh.state_dict().items():

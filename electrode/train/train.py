@@ -10,8 +10,9 @@ import numpy as np
 from electrode.data.zeros import EnergyZeros
 from electrode.models.base import Calibration, Model, ModelCard
 from electrode.models.committee import Committee
+from electrode.models.committee_config import reseeded
 from electrode.models.domain import periodicity
-from electrode.models.schemes import SCHEMES
+from electrode.models.schemes import SCHEMES, find_scheme
 from electrode.models.store import build_model, from_plain
 from electrode.train.calibration import scale_factor
 from electrode.train.checkpoint import Checkpoint
@@ -76,10 +77,11 @@ def train(
         training_frames, validation_frames = ([zeros.apply(f) for f in some] for some in (training_frames, validation_frames))
     config = config or TrainConfig.for_scheme(scheme)
     _require_several_states(training_frames, config)
-    kind = SCHEMES[scheme].load() if scheme in SCHEMES else Model
+    known = find_scheme(scheme)
+    kind = known.load()
     card = card_of([*training_frames, *validation_frames], zeros, kind.several_gaps, surfaces=not kind.uses_field)
     model = _new(scheme, card, choices, members, caution) if start is None else _begun(start, scheme, training_frames, choices)
-    if scheme in SCHEMES and SCHEMES[scheme].linear:
+    if known.linear:
         if config.freeze:
             raise ValueError(f"train: the scheme {scheme!r} is fitted by least squares, which have no epochs to wait for; leave out freeze")
         result = solve(model, training_frames, validation_frames, config, progress, warm=start is not None)
@@ -97,8 +99,7 @@ def _new(scheme: str, card: ModelCard, choices: dict | None, members: int, cauti
     model = new_model(scheme, card, choices)
     if members == 1:
         return model
-    own = model.config
-    return Committee.of([build_model(scheme, replace(own, seed=own.seed + k)) for k in range(members)], scheme, caution)
+    return Committee.of([build_model(scheme, reseeded(model.config, k)) for k in range(members)], scheme, caution)
 
 
 def _refuse_other_start(start: Model, scheme: str, choices: dict | None, members: int, caution: float) -> None:
@@ -128,11 +129,10 @@ def calibrate(model: Committee, frames: Sequence) -> Calibration:
 
 def new_model(scheme: str, card: ModelCard, choices: dict | None = None) -> Model:
     """Return an untrained model of a scheme for the elements of the card."""
-    if scheme in SCHEMES and not SCHEMES[scheme].trainable:
+    known = find_scheme(scheme)
+    if not known.trainable:
         raise ValueError(f"scheme {scheme!r} has nothing to train; use it as it is, or train one of {[n for n, s in SCHEMES.items() if s.trainable]}")
-    if scheme not in SCHEMES:
-        return build_model(scheme, None)
-    kind, own, choices = SCHEMES[scheme].config(), SCHEMES[scheme].choices, choices or {}
+    kind, own, choices = known.config(), known.choices, choices or {}
     if any(choices.get(name, value) != value for name, value in own.items()):
         raise ValueError(f"scheme {scheme!r} is the one with {dict(own)}, got {({k: choices[k] for k in own if k in choices})}; name another scheme instead")
     chosen = kind.for_card(card) if hasattr(kind, "for_card") else kind.for_elements(card.elements)

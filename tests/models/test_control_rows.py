@@ -149,3 +149,22 @@ def test_a_charge_cannot_be_held_by_models_of_one_potential_each():
     with pytest.raises(ValueError, match="expected template 'a'"):
         SeparateConfig(network("b"))
     assert scheme_of(Separate(SEPARATE[0])) == "separate" and isinstance(Separate(SEPARATE[0]).models[0], Template)
+
+
+@pytest.mark.parametrize("scheme, choices", [("direct-forces", {"energy": {"readout_hidden": 5}}), ("separate", {"models": 2, "between": "interpolated"})])
+def test_a_committee_is_the_mean_and_the_spread_of_its_members(scheme, choices):
+    shape = {"representation": {"channels": 5, "radial_functions": 4, "cutoff": 4.5}}
+    own = {**choices, "energy": {**choices["energy"], **shape}} if scheme == "direct-forces" else {**choices, "network": shape}
+    config = TrainConfig.for_scheme(scheme, epochs=2, max_minutes=5.0, validate_every=1)
+    committee = train(scheme, frames()[0][:24], frames()[1][:9], config, own, members=3).model
+    members, held = committee.members(), Control(potential=4.55)
+    structure = Structure.from_atoms([f.atoms for f in frames()[1][:6]])
+    out, each = evaluate(committee, structure, held), [evaluate(m, structure, held) for m in members]
+    for name in ("grand_energy", "forces"):
+        torch.testing.assert_close(out[name], torch.stack([e[name] for e in each]).mean(0), rtol=0, atol=1e-9)
+    spread = torch.stack([e["forces"] for e in each]).std(0)
+    assert spread.max() > 1e-4 and committee.conservative == members[0].conservative
+    torch.testing.assert_close(committee.forces_std(structure, held), committee.card.calibration.forces * spread, rtol=0, atol=1e-9)
+    single = train(scheme, frames()[0][:24], frames()[1][:9], config, own).model
+    for name in ("grand_energy", "forces"):
+        torch.testing.assert_close(each[0][name], evaluate(single, structure, held)[name], rtol=0, atol=1e-8)

@@ -8,6 +8,7 @@ import pytest
 import torch
 from teacher import frames, interface
 
+from electrode.models.committee import Committee
 from electrode.models.multihead import Head, Multihead, MultiheadConfig
 from electrode.models.schemes import scheme_of
 from electrode.models.store import load_model, save_model
@@ -17,6 +18,7 @@ from electrode.state import Control, Structure
 from electrode.testing import Case, ModelContract
 from electrode.thermo import evaluate
 from electrode.train.blocks import blocks
+from electrode.train.checkpoint import Checkpoint, CheckpointError
 from electrode.train.config import TrainConfig
 from electrode.train.elastic import Elastic
 from electrode.train.freezing import Freeze
@@ -188,3 +190,48 @@ def test_a_set_is_replayed_beside_the_one_that_serves():
     three = [{"name": n, "template": "e", "variable": "charge"} for n in ("neutral", "electrified", "more")]
     with pytest.raises(ValueError, match="one head beside 'electrified', got neutral, more"):
         train_with_replay(*few(), neutral, PULL, {**tiny, "heads": three})
+
+
+class Breaking:
+    """A spring without stiffness that breaks the training at its `number`-th step."""
+
+    def __init__(self, number):
+        self.left = number
+
+    def energy(self):
+        self.left -= 1
+        if not self.left:
+            raise InterruptedError
+        return torch.tensor(0.0)
+
+
+@pytest.mark.parametrize("step, every", [(8, 1e-6), (14, 1e-6), (14, 1e6)], ids=["within an epoch", "in the last epoch", "from an epoch's end"])
+def test_a_training_that_goes_on_ends_where_one_without_a_break_does(tmp_path, step, every):
+    averaged = replace(SHORT, averaging=0.9, batch_size=4)
+    kept = lambda **how: Checkpoint(tmp_path / "c", every_seconds=every, every_epochs=2, **how)
+    whole = fit_heads(Multihead(config()), parts(), averaged)
+    with pytest.raises(InterruptedError):
+        fit_heads(Multihead(config()), parts(), averaged, elastic=Breaking(step), checkpoint=kept())
+    went_on = fit_heads(Multihead(config()), parts(), averaged, checkpoint=kept(resume=True))
+    assert went_on.history == whole.history and went_on.best == whole.best
+    for name, value in whole.model.state_dict().items():
+        assert torch.equal(value, went_on.model.state_dict()[name]), name
+    with pytest.raises(CheckpointError, match="learning_rate: 0.02 then, 0.01 now"):
+        fit_heads(Multihead(config()), parts(), replace(averaged, learning_rate=0.01), checkpoint=kept(resume=True))
+
+
+def test_a_committee_is_one_of_the_heads_that_serve(tmp_path):
+    tiny = {"representation": {"kind": "invariant", "channels": 4, "radial_functions": 4}, "readout_hidden": 4, "embedded": 3}
+    seen, sets = [], (*few(), parts()["neutral"])
+    result = train_with_replay(*sets, replace(PULL, epochs=2), tiny, seen.append, members=2)
+    assert [(r["member"], r["epoch"]) for r in seen] == [(0, 0), (0, 1), (0, 2), (1, 0), (1, 1), (1, 2)] and seen[2]["done"] == 0.5
+    single = train_with_replay(*sets, replace(PULL, epochs=2, seed=1), {**tiny, "seed": 1}).model
+    member = result.model.members()[1]
+    assert isinstance(result.model, Committee) and result.model.config.scheme == "template-e"
+    torch.testing.assert_close(energies(member, 0.1), energies(single, 0.1), rtol=0, atol=1e-12)
+    save_model(result.model, tmp_path / "m")
+    assert torch.equal(energies(load_model(tmp_path / "m")), energies(result.model))
+    with pytest.raises(ValueError, match="no checkpoint of several"):
+        train_with_replay(*sets, PULL, tiny, members=2, checkpoint=Checkpoint(tmp_path / "c"))
+    with pytest.raises(ValueError, match="--replay"):
+        train("multihead", *few(), PULL, tiny, members=2)

@@ -1,0 +1,76 @@
+"""Neighbour lists kept from step to step: searched with a skin, narrowed to the cutoff at the new positions.
+
+A list of all pairs closer than cutoff + skin holds every pair closer than the cutoff until an atom has moved by half the skin.  It is
+made once a system has been seen twice with its atoms near their places, so that unrelated structures cost no wider search.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numba as nb
+import numpy as np
+
+from electrode.physics.neighbours import NeighbourList, neighbour_list, refuse_closest
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """A system as it was, and its list with the skin where one was made."""
+
+    positions: np.ndarray
+    cell: np.ndarray
+    pbc: np.ndarray
+    pairs: NeighbourList | None
+
+    def near(self, positions: np.ndarray, cell: np.ndarray, pbc: np.ndarray, distance: float) -> bool:
+        """Return whether this is the same cell with every atom closer than a distance to its place."""
+        same = self.positions.shape == positions.shape and np.array_equal(self.cell, cell) and np.array_equal(self.pbc, pbc)
+        return same and bool((((positions - self.positions) ** 2).sum(axis=1) < distance**2).all())
+
+
+class KeptNeighbours:
+    """The lists of the systems of one batch, by their places in it and by cutoff.
+
+    Parameters
+    ----------
+    skin : [A]
+    """
+
+    def __init__(self, skin: float = 0.6):
+        if not skin > 0:
+            raise ValueError(f"KeptNeighbours.skin: expected a positive length [A], got {skin}")
+        self.skin, self._seen = float(skin), {}
+
+    def find(self, place: int, positions: np.ndarray, cell: np.ndarray, pbc: np.ndarray, cutoff: float) -> NeighbourList:
+        """Return what `neighbour_list` gives for the system at a place of the batch; for parameters and errors see there."""
+        seen = self._seen.get((place, cutoff))
+        if seen is None or not seen.near(positions, cell, pbc, 0.5 * self.skin):
+            self._seen[place, cutoff] = _Seen(positions.copy(), cell.copy(), pbc.copy(), None)
+            return neighbour_list(positions, cell, pbc, cutoff)
+        if seen.pairs is None:
+            seen = _Seen(positions.copy(), seen.cell, seen.pbc, neighbour_list(positions, cell, pbc, cutoff + self.skin))
+            self._seen[place, cutoff] = seen
+        first, index, offset, i, j, distance = _narrowed(seen.pairs.first, seen.pairs.index, seen.pairs.offset, positions, cutoff)
+        refuse_closest(i, j, distance)
+        return NeighbourList(first, index, offset)
+
+
+@nb.njit(cache=True)
+def _narrowed(first, index, offset, positions, cutoff):
+    """Return the list of the pairs closer than the cutoff, and the two atoms and the distance of the closest."""
+    kept, kept_index, kept_offset = np.zeros(len(first), np.int64), np.empty_like(index), np.empty_like(offset)
+    n, closest, near_i, near_j = 0, np.inf, 0, 0
+    for i in range(len(first) - 1):
+        x, y, z = positions[i]
+        for e in range(first[i], first[i + 1]):
+            j = index[e]
+            square = (positions[j, 0] + offset[e, 0] - x) ** 2 + (positions[j, 1] + offset[e, 1] - y) ** 2 + (positions[j, 2] + offset[e, 2] - z) ** 2
+            if square < cutoff * cutoff:
+                kept_index[n] = j
+                kept_offset[n, 0], kept_offset[n, 1], kept_offset[n, 2] = offset[e, 0], offset[e, 1], offset[e, 2]
+                n += 1
+                if square < closest:
+                    closest, near_i, near_j = square, i, j
+        kept[i + 1] = n
+    return kept, kept_index[:n].copy(), kept_offset[:n].copy(), near_i, near_j, np.sqrt(closest)
