@@ -14,6 +14,10 @@ Written by `python docs/schemes_page.py` from the docstrings of the schemes' fil
 variable: its scalar is E(R, Q) or Omega(R, Phi), and `electrode.evaluate` gives the other by the Legendre transform.  `electrode train DATA --scheme NAME
 --output M` trains those that are trainable.
 
+A scheme of your own is one file outside the package: a frozen configuration with `for_elements`, a `Model`, and a `Scheme` that names both.  Its name is MODULE:NAME, the module and the name of
+the `Scheme` in it, wherever a scheme is named (`electrode train --scheme mine:MINE`); stored models keep that name, and the module must be in the working folder or installed where they are read.
+`tutorials/08_add_a_scheme.py` writes one; `electrode.testing.ModelContract` tests it.
+
 | name | natural variable | what | trains |
 |---|---|---|---|
 """
