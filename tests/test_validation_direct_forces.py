@@ -78,3 +78,12 @@ def test_what_no_frame_moves_rests(atoms):
     assert direct_forces.unmoved([SimpleNamespace(atoms=a) for a in (atoms, moved)]).tolist() == [0]
     found = direct_forces.at_rest(Swirling(0.0), atoms, 4.5, np.array([0]))
     assert np.allclose(found.positions[0], atoms.positions[0]) and np.abs(found.positions[1]).max() < 0.03 / STIFFNESS
+
+
+def test_atoms_that_run_into_each_other_end_no_comparison(monkeypatch, capsys):
+    def collapse(*arguments):
+        raise ValueError("atoms 0 and 1 are 0.1 A apart")
+
+    monkeypatch.setattr(direct_forces, "at_rest", collapse)
+    frame = SimpleNamespace(atoms=None, potential=4.0, trajectory="t")
+    assert direct_forces.drifts(None, frame, None, 2, 0.5) is None and "t: atoms 0 and 1" in capsys.readouterr().out

@@ -79,8 +79,9 @@ def measured(model: Model, frames: Frames, arguments) -> dict[str, float]:
     fixed = unmoved(frames.training)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", OutsideTrainedRange)  # what leaves it shows in the drift
-        resting = [at_rest(model, f.atoms, f.potential, fixed) for f in chosen]
-        (slope, ripple), (_, half) = (np.mean([drift(r, n, h) for r in resting], axis=0) for n, h in ((steps, time_step), (2 * steps, 0.5 * time_step)))
+        found = [drifts(model, f, fixed, steps, time_step) for f in chosen]
+    lasted = [row for row in found if row is not None]
+    slope, ripple, _, half = np.mean(lasted, axis=0) if lasted else np.full(4, np.nan)
     each = lambda of: float(np.mean([of(model, f.atoms, f.potential) for f in chosen]))
     return {
         "force_rmse_meV_per_A": errors["force_rmse_meV_per_A"],
@@ -90,6 +91,7 @@ def measured(model: Model, frames: Frames, arguments) -> dict[str, float]:
         "drift_meV_per_atom_ps": float(slope),
         "ripple_meV_per_atom": float(ripple),
         "ripple_of_half_the_step": float(half),
+        "collapsed": len(found) - len(lasted),
     }
 
 
@@ -137,6 +139,16 @@ def at_rest(model: Model, atoms, potential: float, fixed: np.ndarray) -> Atoms:
     resting.calc = ElectrodeCalculator(model, potential=potential, reference="absolute")
     FIRE(resting, logfile=None).run(fmax=0.03, steps=150)
     return resting
+
+
+def drifts(model: Model, frame, fixed: np.ndarray, steps: int, femtoseconds: float) -> tuple[float, ...] | None:
+    """Return slope and rms of `drift` from the frame's atoms at rest, at a time step and at half of it, None where atoms run into each other."""
+    try:
+        resting = at_rest(model, frame.atoms, frame.potential, fixed)
+        return drift(resting, steps, femtoseconds) + drift(resting, 2 * steps, 0.5 * femtoseconds)
+    except ValueError as error:  # what no model can be asked; forces that are no gradient may lead there
+        print(f"no drift from {frame.trajectory}: {error}")
+        return None
 
 
 def drift(resting, steps: int, femtoseconds: float = 0.5, kelvin: float = 300.0) -> tuple[float, float]:

@@ -63,7 +63,6 @@ def _at_potentials(arguments, source) -> int:
         pzc=arguments.pzc, **_options(arguments, "bonds"),
     )  # fmt: skip
     rows = found.to_json()
-    print(_summary(rows))
     if arguments.json:
         write_json(arguments.json, rows, arguments.force)
     if arguments.plot:
@@ -71,6 +70,7 @@ def _at_potentials(arguments, source) -> int:
 
         plot_barriers(rows, arguments.plot, force=arguments.force)
     _write(found.images, arguments)
+    print(_summary(rows))
     return 0 if any(row["converged"] for row in rows) else 1
 
 
@@ -80,10 +80,10 @@ def _without(arguments, source) -> int:
     if arguments.plot:
         raise UsageError("--plot: expected --potential, which the barriers are drawn against")
     found = find_saddle(*_ends(arguments, few_calls.results_in), source.factory(), **_options(arguments, "metals"))
-    print(f"{found.status}: barrier {'-' if found.barrier_eV is None else format(found.barrier_eV, '.4f')} eV; {found.calls} calls, and {found.end_state_calls} for the end states")
     if arguments.json:
         write_json(arguments.json, found.to_json(), arguments.force)
     _write([found.images], arguments)
+    print(f"{found.status}: barrier {'-' if found.barrier_eV is None else format(found.barrier_eV, '.4f')} eV; {found.calls} calls, and {found.end_state_calls} for the end states")
     return 0 if found.converged else 1
 
 

@@ -37,10 +37,10 @@ def run(arguments) -> int:
     refuse_existing([arguments.output], force=True)  # the folder that holds it must be there
     found = _search(arguments)
     result = found.to_json()
-    print(_summary(result))
     _write(found, arguments.output)
     if arguments.json:
         write_json(arguments.json, result, arguments.force)
+    print(_summary(result))
     return 0 if found.converged else 1
 
 

@@ -54,10 +54,7 @@ def run(arguments) -> int:
     ends = read_structure(arguments.initial), read_structure(arguments.final)
     found = _barriers(arguments, *ends)
     rows = found.to_json()
-    print(_summary(rows))
     curve = found.curve() if arguments.curve and sum(r["converged"] for r in rows) > 1 else None
-    if arguments.curve and curve is None:
-        print("no curve: it needs two converged barriers")
     if arguments.json:
         write_json(arguments.json, rows, arguments.force)
     if curve is not None:
@@ -71,6 +68,9 @@ def run(arguments) -> int:
 
         with replacing(arguments.path, arguments.force) as part:
             ase.io.write(part, [image for band in found.images for image in band])
+    print(_summary(rows))  # after the files, which a reader that closes the pipe would cost
+    if arguments.curve and curve is None:
+        print("no curve: it needs two converged barriers")
     return 0 if any(row["converged"] for row in rows) else 1
 
 

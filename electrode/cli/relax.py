@@ -36,10 +36,10 @@ def run(arguments) -> int:
     atoms, calculator = read_structure(arguments.structure), _calculator(arguments)
     moved, converged, steps = _relax(arguments, atoms, calculator)
     result = _result(moved, converged, steps)
-    print(", ".join(f"{k} {v:.6g}" if isinstance(v, float) else f"{k} {v}" for k, v in result.items()))
     _write(moved, arguments)
     if arguments.json:
         write_json(arguments.json, result, arguments.force)
+    print(", ".join(f"{k} {v:.6g}" if isinstance(v, float) else f"{k} {v}" for k, v in result.items()))
     return 0 if converged else 1
 
 

@@ -134,11 +134,11 @@ def _report(arguments, sampler, runs: list, stopped: str | None) -> None:
     from electrode.simulate.sampled import summary
 
     result = summary(sampler, runs) | {"completed": stopped is None, "stopped": stopped}
-    print("\n".join(f"{k} {v:.6g}" if isinstance(v, float) else f"{k} {v}" for k, v in result.items()))
     if arguments.output and runs:
         _write(arguments, sampler, runs)
     if arguments.json:
         write_json(arguments.json, result, arguments.force)
+    print("\n".join(f"{k} {v:.6g}" if isinstance(v, float) else f"{k} {v}" for k, v in result.items()))
 
 
 def _write(arguments, sampler, runs: list) -> None:

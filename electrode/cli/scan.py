@@ -34,9 +34,9 @@ def run(arguments) -> int:
     names = ("potential_V", "grand_energy_eV", "canonical_energy_eV", "charge_e", "capacitance_e_per_V", "capacitance_uF_per_cm2")
     heads = ("potential/V", "Omega/eV", "E/eV", "charge/e", "C/(e/V)", "C/(uF/cm2)")
     shown = [[f"{row[n]:.4f}" if n.endswith("energy_eV") else row[n] for n in names] for row in rows]
-    print(table(heads, shown))
     if arguments.json:
         write_json(arguments.json, rows, arguments.force)
     if arguments.plot:
         plot_scan(rows, arguments.plot, force=arguments.force)
+    print(table(heads, shown))
     return 0

@@ -102,3 +102,15 @@ def test_evaluate_on_its_own_labels(call, tmp_path):
     for key in ("energy_rmse_meV_per_atom", "force_rmse_meV_per_A", "potential_rmse_V"):
         assert errors[key] == pytest.approx(0.0, abs=1e-6) and key in out
     assert (tmp_path / "e.svg").exists()
+
+
+@pytest.mark.parametrize("words", [("scan", "@fcc.traj"), ("relax", "@fcc.traj", "--output", "o.traj"), ("neb", "@fcc.traj", "@hcp.traj")])
+def test_files_are_there_before_the_last_line_is_printed(call, tmp_path, monkeypatch, words):
+    """A reader that closes the pipe early must not cost what was computed."""
+    def closed(text="", *others, **options):
+        if "file" not in options and (tmp_path / "r.json").exists():
+            raise BrokenPipeError("closed")
+
+    monkeypatch.setattr("builtins.print", closed)
+    call(*words, "--model", "@M", "--potential", "-0.2", *SHE, "--json", "r.json")
+    assert json.loads((tmp_path / "r.json").read_text())
