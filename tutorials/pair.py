@@ -101,7 +101,8 @@ def _run_apart(script: Path) -> dict[str, list]:
         start = time.time()
         subprocess.run([sys.executable, "-c", code, str(HERE), str(script)], cwd=folder, check=True, env={**os.environ, "MPLBACKEND": "Agg"})
         print(f"{script.name}: {time.time() - start:.0f} s")
-        return json.loads((Path(folder) / "outputs.json").read_text(encoding="utf-8"))
+        # a reader's folder is another one
+        return json.loads((Path(folder) / "outputs.json").read_text(encoding="utf-8").replace(f"{folder}/", ""))
 
 
 def _figures() -> dict[Path, int]:
