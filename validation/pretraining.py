@@ -1,7 +1,7 @@
 """`python -m validation pretraining --results FOLDER [--sizes 10 30 100] [--seconds 60]`: is it worth training on neutral interfaces first?
 
-A network learns neutral gold-water interfaces (188 frames of Yang et al. 2023, another code and other energies than what follows; in the
-folder ELECTRODE_DATA).  Then it learns the Volmer step on Au(111) (tutorials/data) from few electrified frames, each way for the same
+A network learns neutral frames of another method: gold-water interfaces (188 frames of Yang et al. 2023, in the folder ELECTRODE_DATA), or with
+`--neutral-file` one of the kinds of `python -m validation neutral_frames` (a FOLDER for each).  Then it learns the Volmer step on Au(111) (tutorials/data) from few electrified frames, each way for the same
 CPU time, and is tested on the same 85 frames:
 
     scratch         correction, from drawn weights
@@ -29,6 +29,7 @@ import numpy as np
 import torch
 
 from electrode.data.files import read_frames
+from electrode.data.splits import split_by_trajectory
 from electrode.models.base import Model
 from electrode.models.store import load_model, save_model
 from electrode.output import write_json
@@ -61,11 +62,12 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--seconds", type=float, default=60.0, help="CPU time of each training")
     parser.add_argument("--before", type=float, default=60.0, help="CPU time of the training on neutral frames")
     parser.add_argument("--neutral", type=int, default=137, help="neutral training frames, spread over all of them")
+    parser.add_argument("--neutral-file", type=Path, help="neutral frames to begin with, instead of the published ones")
     parser.add_argument("--seeds", nargs="+", type=int, default=(0,))
     arguments = parser.parse_args(argv)
-    path = Path(os.environ.get("ELECTRODE_DATA", Path(__file__).parents[1] / "../shared/data")) / FILE
+    path = arguments.neutral_file or Path(os.environ.get("ELECTRODE_DATA", Path(__file__).parents[1] / "../shared/data")) / FILE
     if not path.is_file():
-        print(f"pretraining: SKIPPED, no file {path}. Set ELECTRODE_DATA to the folder that holds {FILE}")
+        print(f"pretraining: SKIPPED, no file {path}. Set ELECTRODE_DATA to the folder that holds {FILE}, or make one: python -m validation neutral_frames")
         return 0
     torch.set_num_threads(1)
     arguments.results.mkdir(parents=True, exist_ok=True)
@@ -78,7 +80,9 @@ def main(argv: list[str]) -> int:
 
 
 def parts(frames) -> dict[str, list]:
-    """Return the neutral frames, those of each composition divided in their order, so that no test stands beside a training frame."""
+    """Return the neutral frames by trajectory; without names of these, those of each composition in their order, so that no test stands beside a training frame."""
+    if all(f.trajectory is not None for f in frames):
+        return split_by_trajectory(frames, (*SHARES, 1.0 - sum(SHARES)), seed=0).divide(frames)
     found = {"train": [], "validation": [], "test": []}
     for formula in sorted({f.geometry.get_chemical_formula() for f in frames}):
         own = [f for f in frames if f.geometry.get_chemical_formula() == formula]

@@ -126,7 +126,7 @@ def plot(found: list[Points], path: Path, force: bool) -> None:
     figure = Figure(figsize=(3.2 * len(columns), 8.0), layout="constrained")
     axes = figure.subplots(len(QUANTITIES), len(columns), squeeze=False)
     for axis, (scheme, data) in zip(axes[0], columns):
-        axis.set_title(f"{scheme}, {data}")
+        axis.set_title(f"{data}\n{scheme}")
     for row, (name, title) in zip(axes, QUANTITIES):
         for axis, (scheme, data) in zip(row, columns):
             shown = [p for p in found if p.quantity == name and p.scheme == scheme and (p.data == data or p.region == "metal")]
@@ -139,7 +139,7 @@ def plot(found: list[Points], path: Path, force: bool) -> None:
         row[0].set_ylabel(f"error in {title}", fontsize=8)
     for axis in axes[-1]:
         axis.set_xlabel("predicted standard error, same unit", fontsize=8)
-    axes[0][-1].legend(fontsize=8)
+    axes[0][0].legend(fontsize=8)
     FigureCanvasAgg(figure)
     with replacing(path, force) as place:
         figure.savefig(place, dpi=150)
