@@ -8,12 +8,14 @@ from __future__ import annotations
 import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from electrode.metals import ELECTRODE_ELEMENTS
+from electrode.data.cells import check_cells
+from electrode.metals import electrode_atoms
 
 GAP_KEY = "eir_countercharge_gap"  # of atoms.info [A]
 
@@ -51,7 +53,7 @@ class Structure:
     Raises
     ------
     ValueError
-        on wrong shapes, values that are not finite, or a periodic direction without a lattice vector.
+        on wrong shapes, values that are not finite, a periodic direction without a lattice vector, or two that are not the first two.
     """
 
     numbers: Tensor
@@ -72,7 +74,7 @@ class Structure:
         for name in ("positions", "cell"):
             if not torch.isfinite(getattr(self, name)).all():
                 raise ValueError(f"Structure.{name} holds NaN or infinity; check the structure that was read")
-        _check_cells(self.cell.detach(), self.pbc)
+        check_cells(self.cell.detach().double().numpy(), self.pbc.numpy())
         gap = self.countercharge_gap
         if gap is not None and (tuple(gap.shape) != (s,) or (gap <= 0).any() or torch.isinf(gap).any()):
             raise ValueError(f"Structure.countercharge_gap: expected {s} positive distances [A], one for each system, NaN where not known; got {gap.tolist()}")
@@ -82,17 +84,17 @@ class Structure:
         """Number of systems S."""
         return len(self.cell)
 
-    @property
+    @cached_property
     def counts(self) -> Tensor:
         """Number of atoms of each system, (S,)."""
         return torch.bincount(self.system, minlength=self.n_systems)
 
-    @property
+    @cached_property  # of the cell alone, which `at` keeps
     def area(self) -> Tensor:
         """Area spanned by the first two lattice vectors, (S,) [A^2]."""
         return torch.linalg.norm(torch.linalg.cross(self.cell[:, 0], self.cell[:, 1]), dim=-1)
 
-    @property
+    @cached_property
     def normal(self) -> Tensor:
         """Unit vector normal to a and b on the side of c, from the electrode to the electrolyte, (S, 3)."""
         cross = torch.linalg.cross(self.cell[:, 0], self.cell[:, 1])
@@ -112,7 +114,7 @@ class Structure:
 
     def at(self, positions: Tensor) -> Structure:
         """Return the same systems with other positions (N, 3) [A]; the rest was checked when they were made."""
-        if positions.shape != self.positions.shape or not torch.isfinite(positions.detach()).all():
+        if positions.shape != self.positions.shape or not torch.isfinite(positions.detach().sum()):
             raise ValueError(f"Structure.at: expected {tuple(self.positions.shape)} finite positions, got shape {tuple(positions.shape)}, or NaN")
         moved = copy.copy(self)
         object.__setattr__(moved, "positions", positions)
@@ -206,23 +208,13 @@ class Control:
         return Control(**values)
 
 
-def electrode_atoms(atoms) -> np.ndarray:
-    """Say which atoms of an ASE Atoms object belong to the electrode, (N,) bool.
-
-    The array `eir_region` (0 is electrode) decides; without it positive `tags`, ASE's layers, do; without either
-    every d- or p-block metal counts.
-    """
-    if "eir_region" in atoms.arrays:
-        return np.asarray(atoms.arrays["eir_region"]) == 0
-    if atoms.has("tags") and np.any(atoms.get_tags() > 0):
-        return atoms.get_tags() > 0
-    return np.isin(atoms.numbers, sorted(ELECTRODE_ELEMENTS))
-
-
 def _gaps(images) -> Tensor | None:
     """Return the distance of each system's counter-charge, NaN where its `info` has none, or None where none has."""
-    found = [a.info.get(GAP_KEY) for a in images]
-    return None if all(gap is None for gap in found) else torch.tensor([np.nan if gap is None else float(gap) for gap in found], dtype=torch.float64)
+    found = [np.asarray(np.nan if (gap := a.info.get(GAP_KEY)) is None else gap) for a in images]
+    if wrong := [gap for gap in found if gap.dtype.kind not in "if" or gap.size != 1]:
+        raise ValueError(f"atoms.info[{GAP_KEY!r}]: expected a positive distance [A], got {wrong[0].tolist()!r}; correct or remove it")
+    gaps = torch.tensor([gap.item() for gap in found], dtype=torch.float64)
+    return None if gaps.isnan().all() else gaps
 
 
 def _as_float(value, name: str) -> Tensor:
@@ -234,13 +226,3 @@ def _as_float(value, name: str) -> Tensor:
     if not torch.isfinite(tensor.detach()).all():
         raise ValueError(f"Control.{name} holds NaN or infinity")
     return tensor
-
-
-def _check_cells(cell: Tensor, pbc: Tensor) -> None:
-    # the squared volume spanned by the periodic vectors: with an open direction replaced by nothing, a smaller determinant
-    rows = np.where(pbc.numpy()[:, :, None], cell.double().numpy(), 0.0)
-    gram = rows @ rows.transpose(0, 2, 1) + np.eye(3) * ~pbc.numpy()[:, :, None]
-    flat = np.flatnonzero(~(np.linalg.det(gram) > 1e-10))
-    if len(flat):
-        k = int(flat[0])
-        raise ValueError(f"system {k}: periodic along {pbc[k].tolist()} but those lattice vectors span no volume; set atoms.cell or atoms.pbc")

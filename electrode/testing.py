@@ -30,6 +30,7 @@ from electrode.thermo import evaluate
 
 FORCE_TOLERANCE = 1e-6  # [eV/A], float64 central differences
 CONJUGATE_TOLERANCE = 1e-7  # [V] or [e]
+OTHER_VECTORS = np.array([[-1, 0, 0], [1, 1, 0], [1, 0, 1]])  # of the same lattice
 
 
 @dataclass(frozen=True)
@@ -183,12 +184,13 @@ class ModelContract:
             for name in ("canonical_energy", "forces", "charge", "potential", *(() if "conjugate" in case.model.fails else ("capacitance",))):
                 assert (batch[name] - torch.cat([s[name] for s in single])).abs().max() < 1e-8
 
-    def test_translation_lattice_shift_and_permutation_change_nothing(self, case):
+    def test_translation_lattice_shift_other_vectors_and_permutation_change_nothing(self, case):
         rng = np.random.default_rng(0)
         for atoms in case.atoms:
             moved = atoms.copy()
             moved.positions += [0.37, -1.21, 0.83]
             moved.positions[rng.integers(len(atoms))] += atoms.cell[0]
+            moved.set_cell(OTHER_VECTORS @ atoms.cell.array)
             order = rng.permutation(len(atoms))
             a, b = (evaluate(case.model, Structure.from_atoms(x), case.controls[-1]) for x in (atoms, moved[order]))
             assert abs(a["grand_energy"] - b["grand_energy"]).item() < 1e-8

@@ -41,9 +41,9 @@ def test_the_empty_model_gives_nothing():
 def test_an_interpreter_without_peers_names_them(tmp_path):
     atoms = wet_gold(21)
     np.savez(tmp_path / "structures.npz", number=1, numbers0=atoms.numbers, positions0=atoms.positions, cell0=atoms.cell.array, pbc0=atoms.pbc)
-    blocked = "import sys; sys.modules.update(dict.fromkeys(('allegro', 'nequip', 'mace', 'torch'))); sys.argv = sys.argv[1:]; import runpy; runpy.run_path(sys.argv[0], run_name='__main__')"
+    blocked = "import sys; sys.modules.update(dict.fromkeys(('allegro', 'nequip', 'mace', 'schnetpack', 'deepmd', 'torch'))); sys.argv = sys.argv[1:]; import runpy; runpy.run_path(sys.argv[0], run_name='__main__')"
     done = subprocess.run([sys.executable, "-c", blocked, str(bench.PEER), str(tmp_path / "structures.npz"), "2"], capture_output=True, text=True, check=True)
-    assert [json.loads(line)["peer"] for line in done.stdout.splitlines()] == ["Allegro", "NequIP", "MACE"]
+    assert [json.loads(line)["peer"] for line in done.stdout.splitlines()] == ["Allegro", "NequIP", "MACE", "PaiNN", "DeePMD"]
     assert all("why" in json.loads(line) for line in done.stdout.splitlines())
 
 

@@ -14,7 +14,7 @@ from validation import pretraining  # noqa: E402
 
 
 def test_every_composition_is_in_every_part_and_none_stands_beside_another():
-    frames = [SimpleNamespace(geometry=Atoms(f"H{n}"), number=k) for n in (2, 3) for k in range(20)]
+    frames = [SimpleNamespace(geometry=Atoms(f"H{n}"), number=k, trajectory=None) for n in (2, 3) for k in range(20)]
     found = pretraining.parts(frames)
     assert sum(map(len, found.values())) == 40
     for n in (2, 3):

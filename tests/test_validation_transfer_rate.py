@@ -27,7 +27,7 @@ def test_finished_windows_give_rates(tmp_path, capsys):
     folder.mkdir()
     for place in np.linspace(-0.25, 0.75 * length, 4):
         slope = 0.1 * np.pi / length * np.sin(2 * np.pi * place / length) + 0.01 * rng.normal(size=60)
-        row = {"slope": slope.tolist(), "charge": [0.0] * 60, "height": [], "cpu_s": 1.0, "stopped": None, "accepted": {}}
+        row = {"slope": slope.tolist(), "charge": [0.0] * 60, "kinetic": [0.0388] * 60, "cpu_s": 1.0, "stopped": None, "accepted": {}}
         (folder / f"-0.30V-H-1-{place:+.3f}A.json").write_text(json.dumps(row))
     assert main([*WORDS, "--moves", "60", "--output", str(folder), "--json", str(tmp_path / "r.json")]) == 0
     found = json.loads((tmp_path / "r.json").read_text())

@@ -2,9 +2,9 @@
 
     python -m validation bench [--sizes 21 52 199 1000] [--others-up-to 199] [--peers-python PATH ...] [--only calls fixed start training images]
 
-prints CPU time of one core, the least of the repeats, on Au(111) under water.  Peers (Allegro, NequIP and MACE with their smallest networks, random
+prints CPU time of one core, the least of the repeats, on Au(111) under water.  Peers (Allegro, NequIP, MACE, PaiNN and DeePMD with small networks of random
 weights) are timed in the interpreters named, on the same structures; what is not installed is named and left out.  The ratio is the
-peer's time over ours; targets are ratios too.  Networks have the weights they start with, which the time does not depend on, `dual` those that are shipped.
+peer's time over ours; targets are ratios too.  Networks have random weights, which the time does not depend on, `dual` those that are shipped.
 """
 
 from __future__ import annotations
@@ -59,8 +59,20 @@ def models() -> dict[str, Model]:
     committee = load_model("au111-h3o")
     found = {"dual": committee.members()[0], f"dual, committee of {committee.config.size}": committee, "baseline": load_model("baseline")}
     for scheme in ("equilibration", "taylor", "template-f"):
-        found[scheme] = build_model(scheme, find_scheme(scheme).config().for_elements((1, 8, 79))).eval()
+        found[scheme] = started(build_model(scheme, find_scheme(scheme).config().for_elements((1, 8, 79))).eval())
     return found
+
+
+def started(model: Model) -> Model:
+    """Return the model, kernel heads with as many landmarks as they have room for and weights that are not zero, as after training."""
+    draw = torch.Generator().manual_seed(0)
+    if hasattr(model, "heads"):
+        with torch.no_grad():
+            for tensor, size in ((model.heads.landmarks, 3.0), (model.heads.weights, 1e-3)):
+                tensor.copy_(size * torch.randn(tensor.shape, generator=draw, dtype=torch.float64))
+            model.heads.used.fill_(model.heads.landmarks.shape[1])
+            model.heads.inverse_length.fill_(0.02)
+    return model
 
 
 def repeats(atoms: int) -> int:

@@ -3,7 +3,8 @@
 A shipped model stands for the expensive calculator, asked one structure at a time at a held charge or a held potential.  End states are
 relaxed with it at the first potential, and those calls are not counted; what the search asks of them afterwards is.  Beside each row
 stands the climbing-image band on the same model, end states relaxed at each potential, to the force of --close; for the first potential also
-the calls of such a band to 0.05 eV/A between held end states, each inner image of each step counted.
+the calls of such a band to 0.05 eV/A between held end states, each inner image of each step counted, and the saddle that its highest image
+leads to along the model's own Hessian until no force is left: how far from it small forces can end.
 """
 
 from __future__ import annotations
@@ -24,8 +25,11 @@ from electrode.learn.accelerate import accelerated_barriers
 from electrode.models.store import load_model
 from electrode.neb import barriers
 from electrode.output import refuse_existing, write_json
+from electrode.pathway.response import response
 from electrode.relax import relax
+from electrode.state import Control
 
+HESSIANS = 100  # that the highest image may be followed along
 IMAGES, END_FMAX, CLOSE, RATTLE = 7, 0.02, 0.02, 0.02  # of the band; force of the end states given; force of the band compared with [eV/A]; displacement [A]
 
 
@@ -73,6 +77,7 @@ def measure(case: Case, arguments) -> list[dict]:
     ends = [relaxed(f"{case.path}-{end}", model, case.potentials[0], arguments.rattle) for end in ("initial", "final")]
     plain = barriers(*ends, model, case.potentials[:1], images=IMAGES, relax_endpoints=False)
     print(f"\n{case.path}, {case.model}: a climbing-image band takes {plain.rows[0].model_calls * (IMAGES - 2)} calls at {case.potentials[0]} V ({plain.rows[0].status})")
+    _print_settled(plain, model, ends[0])
     close = barriers(*ends, model, case.potentials, images=IMAGES, fmax=arguments.close)
     start = time.process_time()
     found = accelerated_barriers(*ends, asked.calculator, case.potentials, images=IMAGES, prior=arguments.prior, max_calls=arguments.max_calls, known_ends=arguments.known_ends)
@@ -85,6 +90,23 @@ def measure(case: Case, arguments) -> list[dict]:
         print(f"{row.potential_V:6.2f}{row.fixed_charge_calls + row.constant_potential_calls:7}{row.end_state_calls:6}{shown}   {row.status}; {other.status}", flush=True)
     print(f"{asked.calls} calls at a held {arguments.held}, {spent:.0f} CPU s for the search", flush=True)
     return [{"path": case.path, "plain_calls": plain.rows[0].model_calls * (IMAGES - 2), "band_barrier_eV": b.barrier_eV, **r} for r, b in zip(found.to_json(), close.rows)]
+
+
+def _print_settled(plain, model, initial: Atoms) -> None:
+    """Print where the highest image of a band goes along its Hessian, one mode uphill."""
+    row, top = plain.rows[0], plain.transition_states[0]
+    if top is None:
+        return
+    control = Control(potential=plain.reference.to_absolute(row.potential_V))
+    here = response(top, model, control)
+    for _ in range(HESSIANS):
+        if here.stationary:
+            break
+        moved = here.atoms.copy()
+        moved.positions[here.free] += here.step(1)
+        here = response(moved, model, control)
+    force, far = np.linalg.norm(here.forces, axis=1).max(), np.linalg.norm(here.atoms.positions - top.positions, axis=1).max()
+    print(f"its barrier is {row.barrier_eV:.4f} eV; along the Hessian it falls to {here.energy - initial.get_potential_energy():.4f} eV, {far:.2f} A away ({here.negative_modes} negative mode, force {force:.4f} eV/A)")
 
 
 def relaxed(name: str, model, potential: float, seed: int | None = None) -> Atoms:

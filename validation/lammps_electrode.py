@@ -10,14 +10,12 @@ Ahrens-Iwers, Janssen, Tee and Meissner, J. Chem. Phys. 157, 084801 (2022), http
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
-
 import ase.io
 import numpy as np
 from ase import units
 
 from electrode.physics import ChargeModel, Constraints, Electrode, Frozen, Planar, equilibrate_charges
+from validation import _outside_data
 
 FILE = "lammps_electrode_madelung/planar_au_vacuum_288.extxyz"
 PLANES = {"charge": 0.279214126709814, "energy": 139.946125020193}  # [e], [kcal/mol]: a run of 1 Dec 2022, ewald/electrode with ew2d
@@ -47,9 +45,8 @@ def main(argv: list[str]) -> int:
     found = planes()
     for name, unit in (("charge", "e"), ("energy", "kcal/mol")):
         print(f"planes, {name} {found[name]:.8f} {unit}; LAMMPS {PLANES[name]:.8f}, difference {found[name] - PLANES[name]:.1e}")
-    path = Path(os.environ.get("ELECTRODE_DATA", "../shared/data")) / FILE
-    if not path.is_file():
-        print(f"capacitor: SKIPPED, no file {path}")
+    path = _outside_data.found("capacitor", FILE)
+    if path is None:
         return 0
     atoms = ase.io.read(path)
     charge, theirs = capacitor(atoms), atoms.info["Q_top_lammps_ew2d"]

@@ -17,7 +17,6 @@ No model can know the energy of an atom that it never saw: energies at 0 frames 
 from __future__ import annotations
 
 import argparse
-import os
 from pathlib import Path
 
 import numpy as np
@@ -32,6 +31,7 @@ from electrode.train.config import TrainConfig
 from electrode.train.metrics import compare
 from electrode.train.start import started
 from electrode.train.train import train
+from validation import _outside_data
 from validation.accuracy import baseline_for
 from validation.extrapolation import errors as stable_errors
 from validation.extrapolation import trained
@@ -49,7 +49,7 @@ QUANTITIES = (("energy_meV_per_atom", "energy [meV/atom]"), ("force_meV_per_A", 
 
 def folder() -> Path:
     """Return where the frames of the metals are."""
-    return Path(os.environ.get("ELECTRODE_DATA", "../shared/data")) / "sjm_h_metal"
+    return _outside_data.folder() / "sjm_h_metal"
 
 
 def divided(frames: list, numbers: tuple[int, ...], seed: int) -> tuple[dict[int, tuple[list, list]], list]:

@@ -13,7 +13,6 @@ Folders: ELECTRODE_DATA (default ../shared/data).
 from __future__ import annotations
 
 import argparse
-import os
 import warnings
 from collections.abc import Sequence
 from dataclasses import replace
@@ -31,8 +30,9 @@ from electrode.state import Control, Structure
 from electrode.thermo import evaluate
 from electrode.train.config import TrainConfig
 from electrode.train.train import train
+from validation import _outside_data
 
-DATA = Path(os.environ.get("ELECTRODE_DATA", Path(__file__).parents[1] / "../shared/data"))
+DATA = _outside_data.folder()
 FILES = {"water": "aptnn_water/apt_water_train_noleak.extxyz", "field": "water_field_dft/water.xyz"}
 PUBLISHED = {5: 0.04235, 10: 0.03237}
 BORN = [{"quantity": "born_charges", "weight": 1.0, "scale": 0.03}]

@@ -19,7 +19,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -42,6 +41,7 @@ from electrode.train.metrics import frame_errors
 from electrode.train.replay import train_with_replay
 from electrode.train.train import train
 from electrode.train.transfer import transferred
+from validation import _outside_data
 from validation.strategies.sets import load
 
 FILE = "painn_sli_au_water/au111_water_zero_potential.extxyz"
@@ -65,9 +65,8 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--neutral-file", type=Path, help="neutral frames to begin with, instead of the published ones")
     parser.add_argument("--seeds", nargs="+", type=int, default=(0,))
     arguments = parser.parse_args(argv)
-    path = arguments.neutral_file or Path(os.environ.get("ELECTRODE_DATA", Path(__file__).parents[1] / "../shared/data")) / FILE
-    if not path.is_file():
-        print(f"pretraining: SKIPPED, no file {path}. Set ELECTRODE_DATA to the folder that holds {FILE}, or make one: python -m validation neutral_frames")
+    path = arguments.neutral_file or _outside_data.found("pretraining", FILE, ", or make one: python -m validation neutral_frames")
+    if path is None:
         return 0
     torch.set_num_threads(1)
     arguments.results.mkdir(parents=True, exist_ok=True)

@@ -17,7 +17,6 @@ Chen et al., npj Comput. Mater. 9, 73 (2023), https://doi.org/10.1038/s41524-023
 from __future__ import annotations
 
 import argparse
-import os
 import time
 import warnings
 from collections import defaultdict
@@ -35,6 +34,7 @@ from electrode.train.config import TrainConfig
 from electrode.train.loss import Term
 from electrode.train.metrics import compare
 from electrode.train.train import train
+from validation import _outside_data
 
 FILE = "chen2023_amp_sjm/chen2023_au_water_sjm.extxyz"
 FOLDS, NEAR = 5, 0.02  # [A]
@@ -97,9 +97,8 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--force", action="store_true")
     arguments = parser.parse_args(argv)
     refuse_existing([arguments.json], arguments.force)
-    path = Path(os.environ.get("ELECTRODE_DATA", Path(__file__).parents[1] / "../shared/data")) / FILE
-    if not path.is_file():
-        print(f"published_dual: SKIPPED, no file {path}. Set ELECTRODE_DATA to the folder that holds {FILE}")
+    path = _outside_data.found("published_dual", FILE)
+    if path is None:
         return 0
     torch.set_num_threads(1)
     with warnings.catch_warnings():

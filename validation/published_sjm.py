@@ -15,7 +15,6 @@ Its slope in potential is compared within a reaction, and with n(saddle) - n(fir
 from __future__ import annotations
 
 import argparse
-import os
 import time
 import warnings
 from collections import defaultdict
@@ -34,6 +33,7 @@ from electrode.state import Control, Structure
 from electrode.thermo import evaluate
 from electrode.train.config import TrainConfig
 from electrode.train.train import train
+from validation import _outside_data
 
 FILE = "catheorydtu_sjm/Selectivity_in_COR.extxyz.gz"
 FOLDS = 5
@@ -203,9 +203,8 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--force", action="store_true")
     arguments = parser.parse_args(argv)
     refuse_existing([arguments.json], arguments.force)
-    path = Path(os.environ.get("ELECTRODE_DATA", Path(__file__).parents[1] / "../shared/data")) / FILE
-    if not path.is_file():
-        print(f"published_sjm: SKIPPED, no file {path}. Set ELECTRODE_DATA to the folder that holds {FILE}")
+    path = _outside_data.found("published_sjm", FILE)
+    if path is None:
         return 0
     torch.set_num_threads(1)
     with warnings.catch_warnings():

@@ -19,7 +19,6 @@ The last two sets are read from $ELECTRODE_DATA.
 from __future__ import annotations
 
 import argparse
-import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -35,6 +34,7 @@ from electrode.state import Control, Structure
 from electrode.thermo import evaluate
 from electrode.train.config import TrainConfig
 from electrode.train.train import train
+from validation import _outside_data
 from validation.protocols import errors
 from validation.volmer import DATA
 
@@ -45,11 +45,6 @@ CHOICES = {"metals": {"landmarks": 100}, "treci": {"countercharge": "uniform", "
 LEAKY = 1.1  # capacitance over the geometry's least from which on a step moves charge that is not the metal's
 SHORTEST = 0.1  # step whose capacitance is looked at [e]
 TERMS = {"treci": [{"quantity": "conjugate", "weight": 1.0, "scale": 0.05}, {"quantity": "force_slope", "weight": 1.0, "scale": 0.01}]}
-
-
-def folder() -> Path:
-    """Return the folder of the data that are not of the project."""
-    return Path(os.environ.get("ELECTRODE_DATA", "../shared/data"))
 
 
 def series(frames: Sequence, first: Callable[[float], bool] = lambda charge: True, largest: float = LARGEST) -> Iterator[tuple]:
@@ -100,7 +95,7 @@ def tasks(name: str, leaky: bool = False) -> Iterator[tuple[list, list, list]]:
         yield from _treci(leaky)
         return
     if name == "metals":
-        frames = [f for metal in ("au", "cu", "pt") for f in read_frames(folder() / "sjm_h_metal" / f"{metal}111_h.xyz")]
+        frames = [f for metal in ("au", "cu", "pt") for f in read_frames(_outside_data.folder() / "sjm_h_metal" / f"{metal}111_h.xyz")]
         split = split_by_trajectory(frames, (0.7, 0.15, 0.15), seed=0)
     else:
         frames, split = read_frames(DATA / f"{name}.xyz.gz"), Split.from_json(DATA / f"{name}.split.json")
@@ -108,7 +103,7 @@ def tasks(name: str, leaky: bool = False) -> Iterator[tuple[list, list, list]]:
 
 
 def _treci(leaky: bool) -> Iterator[tuple[list, list, list]]:
-    frames = parse_frames(folder() / "treci_fcp" / "treci_fcp_constant_potential.extxyz")
+    frames = parse_frames(_outside_data.folder() / "treci_fcp" / "treci_fcp_constant_potential.extxyz")
     names = sorted({f.trajectory for f in frames})
     own = {name: [f for f in frames if f.trajectory == name] for name in names}
     kept = own if leaky else {name: metallic(some) for name, some in own.items()}

@@ -14,10 +14,8 @@ Data: Valette 1989, J. Electroanal. Chem. 269, 191, in the folder ELECTRODE_DATA
 from __future__ import annotations
 
 import argparse
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from scipy.optimize import least_squares
@@ -25,6 +23,7 @@ from scipy.optimize import least_squares
 from electrode.output import refuse_existing, replacing
 from electrode.physics.double_layer import DiffuseLayer, Electrolyte, GouyChapman, Helmholtz, Ion, Stern
 from electrode.units import EPSILON_0, UC_PER_CM2
+from validation import _outside_data
 
 _FILE = "valette_ag111_naf/valette1989_ag111_naf_capacitance.csv"
 
@@ -46,9 +45,8 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--force", action="store_true", help="replace an existing figure")
     arguments = parser.parse_args(argv)
     refuse_existing([arguments.plot], arguments.force)
-    path = Path(os.environ.get("ELECTRODE_DATA", Path(__file__).parents[1] / "../shared/data")) / _FILE
-    if not path.is_file():
-        print(f"silver: SKIPPED, no file {path}. Set ELECTRODE_DATA to the folder that holds {_FILE}")
+    path = _outside_data.found("silver", _FILE)
+    if path is None:
         return 0
     data = np.loadtxt(path, delimiter=",", skiprows=1)
     fits = {model: _fit(model, data) for model in MODELS}

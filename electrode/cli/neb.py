@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from electrode.cli import accelerate
-from electrode.cli.options import add_model, add_outputs, add_potential, read_structure, table
+from electrode.cli.options import add_model, add_outputs, add_potential, read_structure, refuse_other_formats, table
 from electrode.cli.parser import Parser, UsageError
 from electrode.output import refuse_existing, replacing, write_json
 
@@ -49,6 +49,7 @@ def add_arguments(parser: Parser) -> None:
 def run(arguments) -> int:
     """Compute, print and write; return 0 if at least one barrier converged."""
     _check(arguments)
+    refuse_other_formats(arguments.path, many=True)
     if arguments.accelerate is not None:
         return accelerate.run(arguments)
     ends = read_structure(arguments.initial), read_structure(arguments.final)

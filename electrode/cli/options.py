@@ -8,6 +8,7 @@ from pathlib import Path
 from electrode.cli.parser import Parser, UsageError
 
 SCALES = "SHE, RHE (with --ph), PZC (with --pzc) or absolute"
+_ROUNDING = 1e-9  # [e]
 
 
 def add_model(parser: Parser, required: bool = True) -> None:
@@ -24,6 +25,23 @@ def add_potential(parser: Parser, many: bool, required: bool | None = None) -> N
     parser.add_argument("--she-absolute", type=float, metavar="V", help="absolute potential of SHE in the model's method [V]; by default the model's own, else 4.44")
     parser.add_argument("--pzc", type=float, metavar="V", help="absolute potential of zero charge [V], for PZC")
     parser.add_argument("--strict", action="store_true", help="stop, rather than warn, outside the range the model was trained in")
+
+
+def refuse_other_formats(path: str | None, many: bool = False) -> None:
+    """Refuse a file that ASE cannot write a structure to, or `many`, before any work is done; None is passed over.
+
+    Raises
+    ------
+    UsageError
+    """
+    from ase.io.formats import UnknownFileTypeError, filetype, get_ioformat
+
+    try:
+        kind = None if path is None else get_ioformat(filetype(path, read=False))
+    except UnknownFileTypeError:
+        raise UsageError(f"{path}: expected a name that ends in .traj or .xyz, or in that of another format of ASE") from None
+    if kind is not None and (not kind.can_write or many and kind.single):
+        raise UsageError(f"{path}: expected a format that holds {'several structures' if many else 'a structure'}, such as .traj or .xyz; ASE does not write it in {kind.name}")
 
 
 def add_outputs(parser: Parser, what: str) -> None:
@@ -90,9 +108,10 @@ def table(heads: Sequence[str], rows: Sequence[Sequence]) -> str:
 
 
 def errors_table(rows: dict[str, dict]) -> str:
-    """Return errors by name as a table of all keys that occur."""
+    """Return errors by name as a table of all keys that occur, without latent charges where their sum is the charge by construction, but for rounding."""
     keys = list(dict.fromkeys(k for row in rows.values() for k, v in row.items() if isinstance(v, (int, float))))
-    return table(["", *keys], [[name, *(row.get(k) for k in keys)] for name, row in rows.items()])
+    told = [k for k in keys if not k.startswith("latent_") or any(abs(row.get(k, 0.0)) > _ROUNDING for row in rows.values())]
+    return table(["", *told], [[name, *(row.get(k) for k in told)] for name, row in rows.items()])
 
 
 def _cell(value) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from electrode.cli import accelerate_relax
-from electrode.cli.options import add_model, add_outputs, add_potential, read_structure, scale_of
+from electrode.cli.options import add_model, add_outputs, add_potential, read_structure, refuse_other_formats, scale_of
 from electrode.cli.parser import Parser, UsageError
 from electrode.output import refuse_existing, replacing, write_json
 
@@ -30,6 +30,7 @@ def run(arguments) -> int:
     refuse_existing([arguments.json, arguments.output], arguments.force)
     if (arguments.potential is None) == (arguments.charge is None) and not (arguments.accelerate and arguments.potential is None):
         raise UsageError("relax needs exactly one of --potential [V] and --charge [e] to hold; give one")
+    refuse_other_formats(arguments.output)
     accelerate_relax.check(arguments)
     if arguments.accelerate is not None:
         return accelerate_relax.run(arguments)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from electrode.cli.options import add_model, add_outputs, add_potential, read_structure, scale_of
+from electrode.cli.options import add_model, add_outputs, add_potential, read_structure, refuse_other_formats, scale_of
 from electrode.cli.parser import Parser, UsageError
 from electrode.output import refuse_existing, replacing, write_json
 
@@ -50,6 +50,7 @@ def _add_sizes(parser: Parser) -> None:
 def run(arguments) -> int:
     """Sample, print and write; return 0 if all moves were made."""
     refuse_existing([arguments.json, arguments.output], arguments.force)
+    refuse_other_formats(arguments.output, many=True)
     if arguments.moves < 1 or arguments.interval < 1:
         raise UsageError(f"sample: expected at least one move, and one from frame to frame; got {arguments.moves} and {arguments.interval}")
     if arguments.restart and not arguments.restart.endswith(".npz"):

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import io
 import json
-import os
-import shutil
-import tempfile
 from collections.abc import Iterable
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +15,7 @@ from electrode.data.dataset import MappedDataset
 from electrode.data.dataset_layout import FRAME, HEAD, ROWS, SCALARS, VECTORS, VERSION, WORDS, absent, digest_of, to_text
 from electrode.data.problems import fault, raise_on_errors
 from electrode.data.record import ElectrifiedFrame
+from electrode.output import replacing_folder
 
 _FILL = 1 << 16  # rows of missing values written at once
 
@@ -36,6 +35,8 @@ def write_dataset(path: str | Path, frames: Iterable[ElectrifiedFrame], check: b
     ------
     FileExistsError
         if there is something of that name.
+    NoRoom
+        see `output.telling_of_room`.
     DataError
         without frames, if one breaks a rule, or for a value that the arrays cannot hold: NaN, infinity, per-atom words, objects.
     """
@@ -44,21 +45,13 @@ def write_dataset(path: str | Path, frames: Iterable[ElectrifiedFrame], check: b
         raise FileExistsError(f"{path} exists. Give another name, or remove it yourself.")
     if not path.absolute().parent.is_dir():
         raise FileNotFoundError(f"{path.parent}: no such folder. Create it first.")
-    draft = Path(tempfile.mkdtemp(dir=path.absolute().parent, prefix=f".{path.name}."))
-    try:
-        draft.chmod(0o755)
-        writer = _Writer(draft)
-        try:
+    with replacing_folder(path) as draft:
+        with closing(_Writer(draft)) as writer:
             for frame in frames:
                 if check:
                     raise_on_errors(p for p in check_frame(frame) if p.severity == "error")
                 writer.add(frame)
-        finally:
-            writer.close()
         writer.write_head(path)
-        os.rename(draft, path)
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
     return MappedDataset(path)
 
 
@@ -89,9 +82,9 @@ class ArrayFile:
 
     def close(self) -> None:
         """Write the final length into the header."""
-        self._file.seek(0)
-        self._file.write(self._header())
-        self._file.close()
+        with self._file:
+            self._file.seek(0)
+            self._file.write(self._header())
 
     def _header(self) -> bytes:
         buffer = io.BytesIO()
@@ -165,11 +158,12 @@ class _Writer:
 
     def close(self) -> None:
         """Finish all files."""
-        for file in self.arrays.values():
-            if absent(file.dtype) is not None:
-                file.fill(self.atoms)
-        for file in (self.frames, self.text, *self.arrays.values()):
-            file.close()
+        with ExitStack() as stack:
+            for file in (self.frames, self.text, *self.arrays.values()):
+                stack.callback(file.close)
+            for file in self.arrays.values():
+                if absent(file.dtype) is not None:
+                    file.fill(self.atoms)
 
     def write_head(self, path: Path) -> None:
         """Write what `MappedDataset` reads first; refuse an empty set."""

@@ -52,9 +52,9 @@ def diagnose(frames: Sequence[ElectrifiedFrame], tolerance: Tolerance = Toleranc
 
 
 def worst(verdicts: Sequence[Verdict]) -> str:
-    """Return the worst word of several verdicts, ok where none complains."""
+    """Return the worst word of several verdicts: ok where none complains, skip where the data told nothing at all."""
     words = {v.verdict for v in verdicts}
-    return next((w for w in ("fail", "warn") if w in words), "ok")
+    return next((w for w in ("fail", "warn", "ok") if w in words), "skip")
 
 
 def to_json(verdicts: Sequence[Verdict]) -> dict:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import gzip
 import io
-import os
 import re
 import zlib
 from collections import Counter
@@ -26,6 +25,7 @@ from electrode.data.checks import accept
 from electrode.data.known_sets import translate
 from electrode.data.problems import DataError, Problem, fault, raise_on_errors, warn
 from electrode.data.record import ElectrifiedFrame, build
+from electrode.output import refuse_existing, replacing
 
 _PROPERTIES = re.compile(r"""Properties=["']?([^\s"']+)""")
 _VALUE = re.compile(r"""=\s*(?:"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|\{[^}]*\}|\[[^\]]*\])""")  # that may hold spaces and signs of equality
@@ -81,23 +81,21 @@ def write_frames(path: str | Path, frames: Sequence[ElectrifiedFrame], force: bo
 
     Raises
     ------
-    FileExistsError
-        if the file exists and `force` is not set.
+    FileExistsError, FileNotFoundError, NoRoom
+        see `output.replacing`.
     DataError
         if there is no frame, or one holds a value that extended XYZ would change.
     """
     path, frames = Path(path), list(frames)
     if not frames:
         raise fault(path.name, "expected at least one frame, got none", "give frames to write")
-    if path.exists() and not force:
-        raise FileExistsError(f"{path} exists. Give another name, or force=True to replace it.")
-    if not path.parent.is_dir():
-        raise FileNotFoundError(f"{path.parent}: no such folder. Create it first.")
+    refuse_existing([path], force)
     written = [_checked(f, k) for k, f in enumerate(frames)]
     text = "".join(_frame_text(atoms) for atoms in written)
     for k, (atoms, back) in enumerate(zip(written, _parse(text, path.name), strict=True)):
         _compare(atoms, back, _label(frames[k], k))
-    _write_atomically(path, text)
+    with replacing(path, force) as part:
+        part.write_bytes(gzip.compress(text.encode("utf-8")) if path.suffix == ".gz" else text.encode("utf-8"))
 
 
 def read_text(path: Path, kind: str = "extended XYZ file") -> str:
@@ -224,15 +222,3 @@ def _compare(atoms: Atoms, back: Atoms, where: str) -> None:
 
 def _label(frame: ElectrifiedFrame, k: int) -> str:
     return f"frame {k} to write (from {frame.where})"
-
-
-def _write_atomically(path: Path, text: str) -> None:
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        if path.suffix == ".gz":
-            part.write_bytes(gzip.compress(text.encode("utf-8")))
-        else:
-            part.write_text(text, encoding="utf-8")
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)

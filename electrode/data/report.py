@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ MEASURES = (
     atom_findings.force_units, atom_findings.net_force, atom_findings.dipole_sign, atom_findings.polarizability, atom_findings.born_sums,
 )  # fmt: skip
 LABELS = ("energy", "forces", "n_excess", "mu", "efield", "dipole", "atomic_charges", "born_charges", "polarizability", "hardness", "region", "trajectory")
+_NUMBER = re.compile(r"-?\d+(\.\d+)?")
 _LISTED = 12  # words of one kind that are counted one by one
 
 
@@ -94,10 +96,10 @@ def contents(frames: Sequence[ElectrifiedFrame]) -> dict:
 
 
 def grouped(problems: Sequence[Problem]) -> list[tuple[Problem, int]]:
-    """Return the first problem of each kind and how many there are, errors first, then by rule."""
+    """Return the first problem of each kind and how many there are, errors first, then by rule; a kind may differ in its numbers."""
     kinds: dict[tuple, list[Problem]] = {}
     for p in problems:
-        kinds.setdefault((p.severity, p.rule, p.mend), []).append(p)
+        kinds.setdefault((p.severity, p.rule, _NUMBER.sub("#", p.mend)), []).append(p)
     order = sorted(kinds.items(), key=lambda item: (item[0][0], int(item[0][1].removeprefix("V") or 0)))
     return [(some[0], len(some)) for _, some in order]
 

@@ -18,6 +18,7 @@ from electrode.data.problems import Problem, did_you_mean, fault, raise_on_error
 from electrode.data.record import ElectrifiedFrame
 from electrode.data.splits_groups import GROUPS, WINDOWS, HeldOut, check_word, group_names
 from electrode.data.splits_leaks import NEAR, Leak, find_leaks
+from electrode.output import write_json
 
 PARTS = ("train", "validation", "test")
 LISTED = 5  # leaks named in one message
@@ -113,15 +114,13 @@ class Split:
 
         Raises
         ------
-        FileExistsError
-            if the file exists and `force` is not set.
+        FileExistsError, FileNotFoundError, NoRoom
+            see `output.replacing`.
         """
-        if Path(path).exists() and not force:
-            raise FileExistsError(f"{path} exists. Give another name, or force=True to replace it.")
         content = asdict(self)
         if self.held_out is None:
             del content["held_out"]
-        Path(path).write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+        write_json(path, content, force)
 
     @classmethod
     def from_json(cls, path: str | Path) -> Split:

@@ -14,7 +14,7 @@ from electrode.end_states import same_basin
 from electrode.learn.calls import free_atoms, largest_force
 from electrode.learn.features import Pairs, features_of
 from electrode.learn.labels import Label, LabelStore, describe
-from electrode.learn.prior import name_of, prior_of
+from electrode.learn.prior import Remembered, name_of, prior_of
 from electrode.learn.radial import Radial
 from electrode.learn.saddle import fixed_settings, matched_ends, with_results
 from electrode.learn.settings import LearnSettings
@@ -115,9 +115,9 @@ def accelerated_barriers(
     start = interpolate(ends, None, chosen.images)
     kept = describe("ends", ends) | {"settings": fixed_settings(chosen), "prior": name_of(prior), "holds": source.holds}
     features = features_of(start, free_atoms(ends[0]))
-    space = Space(features, prior_of(prior, ends[0]), area_of(start[0]), Radial.of(features, ends[0].numbers) if isinstance(features, Pairs) else None)
+    space = Space(features, Remembered(prior_of(prior, ends[0])), area_of(start[0]), Radial.of(features, ends[0].numbers) if isinstance(features, Pairs) else None)
     known = tuple(_known(atoms, end, name, source) for atoms, end, name in zip((initial, final), ends, ENDS)) if known_ends else ()
-    search = GrandSearch(start, source, space, chosen, LabelStore(folder, kept, resume), progress or (lambda text: None), known)
+    search = GrandSearch(start, source, space, chosen, LabelStore(folder, kept, resume), progress or (lambda text: None), known, scale)
     found, order = {}, search.order(list(wanted.values()))
     for k, potential in enumerate(order):
         found[potential] = search.run(potential, order[:k])

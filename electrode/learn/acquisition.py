@@ -18,7 +18,8 @@ from electrode.learn.settings import LearnSettings
 
 SAME_PLACE, SAME_ENERGY = 0.3, 0.01  # within which the surrogate's saddle is the confirmed one [A], [eV]
 DOUBT = 3.0  # standard deviations within which an image may be higher than it seems
-SOFT, SHORTEST = 2.0, 0.05  # spring that the forces at a saddle asked for are taken to have [eV/A^2], least reach of the next band [A]
+ALIKE = 1.5  # largest forces of a saddle asked for that the next band still starts from, over the smallest found so far
+SOFT, SHORTEST = 2.0, 0.1  # spring that the forces at a saddle asked for are taken to have [eV/A^2], least reach of the next band [A]
 LEAST = 0.1  # of the trust at the start, to which failed predictions may take it
 FAILED, KNOWN = 0.05, 0.003  # nearer than this to a structure that failed, or is known, no call is made [A]
 
@@ -98,9 +99,15 @@ def trusted(labels: Sequence[Label], settings: LearnSettings) -> float:
 
 
 def closest(labels: Sequence[Label]) -> Label | None:
-    """Return the label whose path the next band starts from: of the saddles asked for that with the smallest forces, else the last."""
+    """Return the label whose path the next band starts from: the last saddle asked for, unless one before had much smaller forces, else the last label.
+
+    Forces alone would not do: along soft motions they rise before they fall, and the band would start from one place for ever.
+    """
     asked = [x for x in labels if x.reason == "saddle"]
-    return min(asked, key=lambda x: x.fmax) if asked else next((x for x in reversed(labels) if x.path is not None), None)
+    if asked:
+        least = min(x.fmax for x in asked)
+        return next(x for x in reversed(asked) if x.fmax <= ALIKE * least)
+    return next((x for x in reversed(labels) if x.path is not None), None)
 
 
 def reach_from(label: Label | None) -> float:

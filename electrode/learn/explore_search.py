@@ -17,7 +17,7 @@ from electrode.learn.explored import Run, Seen, explore_once
 from electrode.learn.frames import descriptor, farthest
 from electrode.learn.labels import Label
 from electrode.learn.rounds import Chosen, Rounds
-from electrode.learn.source import Source
+from electrode.learn.source import Source, in_volts
 from electrode.learn.surrogate import LEVEL, area_of, stiffness_of
 from electrode.models.base import Model
 from electrode.models.store import save_model
@@ -97,7 +97,7 @@ class Exploration:
             place, positions, _, target = missing[outcome.place]
             label = outcome.value or Label(positions, None, None, None, "explored", target=target, held=self.source.holds, failure=outcome.failure)
             self.rounds.put(place, label)
-            self.progress(f"call {place + 1}: failed, {label.failure}" if not label.good else f"call {place + 1}: {label.charge:+.4f} e, {label.potential:.3f} V, largest force {label.fmax:.3f} eV/A")
+            self.progress(f"call {place + 1}: failed, {label.failure}" if not label.good else f"call {place + 1}: {label.charge:+.4f} e, {in_volts(label.potential)}, largest force {label.fmax:.3f} eV/A")
         last = [x for k, x in self.rounds.known.items() if self.rounds.round_of[k] == len(self.rounds.chosen) - 1]
         if not any(x.good for x in last):
             raise ValueError(f"the calculator failed at all {len(last)} structures of a round, last with: {last[-1].failure}. Mend its settings and go on (resume)")

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 from ase import Atoms
 
-from electrode.output import write_json
+from electrode.output import replacing, write_json
 
 FORMAT = 1
 
@@ -134,12 +134,10 @@ def write_label(file: Path, label: Label) -> None:
 
 def write_whole(file: Path, arrays: dict) -> None:
     """Write arrays under a name that they take only when they are complete on disk."""
-    part = file.with_suffix(".part")
-    with open(part, "wb") as stream:
+    with replacing(file, force=True) as part, part.open("wb") as stream:
         np.savez(stream, **arrays)
         stream.flush()
         os.fsync(stream.fileno())
-    os.replace(part, file)
 
 
 def read_label(file: Path) -> Label:

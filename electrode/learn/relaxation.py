@@ -22,8 +22,8 @@ from electrode.learn.calls import call, free_atoms
 from electrode.learn.features import features_of
 from electrode.learn.grand import GrandSurface, PlainSurface
 from electrode.learn.labels import Label, LabelStore, describe
-from electrode.learn.prior import name_of, prior_of
-from electrode.learn.source import Source
+from electrode.learn.prior import Remembered, name_of, prior_of
+from electrode.learn.source import Source, in_volts
 from electrode.learn.surrogate import LEVEL, Space, Surrogate, area_of
 from electrode.references import reference as potential_reference
 from electrode.relax import LARGEST_STEP
@@ -124,10 +124,11 @@ def accelerated_relaxation(
     source.require(potential, charge)
     chosen, start = RelaxSettings(**settings), atoms.copy()
     start.info = {key: start.info[key] for key in (GAP_KEY,) if key in start.info}
-    wanted = None if potential is None else potential_reference(reference, absolute=she_absolute, ph=ph, pzc=pzc).to_absolute(float(potential))
-    space = Space(features_of([start], free_atoms(start)), prior_of(prior, start), None if wanted is None else area_of(start))
+    scale = None if potential is None else potential_reference(reference, absolute=she_absolute, ph=ph, pzc=pzc)
+    wanted = None if scale is None else scale.to_absolute(float(potential))
+    space = Space(features_of([start], free_atoms(start)), Remembered(prior_of(prior, start)), None if wanted is None else area_of(start))
     kept = _description(start, chosen) | {"prior": name_of(prior), "potential": wanted, "charge": charge, "holds": source.holds}
-    search = RelaxSearch(start, source, wanted, charge, space, chosen, LabelStore(folder, kept, resume), progress or (lambda text: None))
+    search = RelaxSearch(start, source, wanted, charge, space, chosen, LabelStore(folder, kept, resume), progress or (lambda text: None), scale)
     return search.run()
 
 
@@ -140,7 +141,7 @@ class RelaxSearch:
     start : the structure given, with constraints
     source : asked for labels
     potential : [V absolute], or None;  charge : [e], or None
-    space, settings, store, progress : see `accelerated_relaxation`
+    space, settings, store, progress : see `accelerated_relaxation`;  scale : on which messages name potentials
     """
 
     start: Atoms
@@ -151,6 +152,7 @@ class RelaxSearch:
     settings: RelaxSettings
     store: LabelStore
     progress: Callable[[str], None]
+    scale: object | None = None
 
     def run(self) -> Relaxation:
         """Ask, learn and ask again until the forces are small or the calls are spent."""
@@ -218,7 +220,7 @@ class RelaxSearch:
         else:
             label = self.source.label(atoms, REASON, None, self.potential, None if charge is None else float(charge), most=attempts)
         self.store.add(label)
-        at = "" if label.charge is None else f", {label.charge:+.4f} e, {label.potential:.3f} V"
+        at = "" if label.charge is None else f", {label.charge:+.4f} e, {in_volts(label.potential, self.scale)}"
         self.progress(f"call {len(self.store.labels)}: failed, {label.failure}" if not label.good else f"call {len(self.store.labels)}: {label.energy:.4f} eV{at}, largest force {label.fmax:.3f} eV/A")
 
     def _result(self, label: Label, carried: Label, status: str | None = None) -> Relaxation:

@@ -104,6 +104,12 @@ class Source:
         return call(atoms, lambda: self.factory(**{self.holds: value}), reason, path, state, most, target=potential, held=self.holds)
 
 
+def in_volts(absolute: float, scale=None) -> str:
+    """Return an absolute potential [V] as text, on a scale of `electrode.references` first where there is one."""
+    named = [] if scale is None or scale.name == "absolute" else [f"{scale.from_absolute(absolute):.3f} V on {scale.name}"]
+    return " = ".join([*named, f"{absolute:.3f} V absolute"])
+
+
 def grand_state(results: dict, energy: float, holds: str, value: float | None) -> dict:
     """Return E [eV], charge [e] and potential [V absolute] of a calculation.
 

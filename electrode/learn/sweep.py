@@ -21,7 +21,7 @@ from electrode.learn.band import Relaxed, relax_band, relax_state
 from electrode.learn.grand import GrandSurface
 from electrode.learn.labels import Label, LabelStore
 from electrode.learn.settings import LearnSettings
-from electrode.learn.source import Source
+from electrode.learn.source import Source, in_volts
 from electrode.learn.surrogate import LEVEL, Space, Surrogate
 
 NEAR = 0.1  # potentials closer than this share their labels as if they were one's own [V]
@@ -73,6 +73,7 @@ class GrandSearch:
     settings : `max_calls` counts for each potential
     store, progress : see `saddle.find_saddle`
     known : labels of the end states that need no call
+    scale : on which messages name potentials, see `electrode.references`
     """
 
     start: list[Atoms]
@@ -82,6 +83,7 @@ class GrandSearch:
     store: LabelStore
     progress: Callable[[str], None]
     known: tuple[Label, ...] = ()
+    scale: object | None = None
 
     def order(self, potentials) -> list[float]:
         """Return the potentials as they are solved: those with labels as they came, then the others, ascending."""
@@ -127,8 +129,8 @@ class GrandSearch:
         left = self.settings.calls_left(self._made(potential))
         self.store.add(self.source.label(atoms, reason, path, potential, charge, left))
         label = self.store.labels[-1]
-        where = f"{potential:.3f} V, call {len(self._made(potential))} ({reason})"
-        self.progress(f"{where}: failed, {label.failure}" if not label.good else f"{where}: {label.charge:+.4f} e, {label.potential:.3f} V, largest force {label.fmax:.3f} eV/A")
+        where = f"{in_volts(potential, self.scale)}, call {len(self._made(potential))} ({reason})"
+        self.progress(f"{where}: failed, {label.failure}" if not label.good else f"{where}: {label.charge:+.4f} e, {in_volts(label.potential, self.scale)}, largest force {label.fmax:.3f} eV/A")
 
     def _made(self, potential: float) -> list[Label]:
         return [x for x in self.store.labels if x.target == potential]

@@ -100,6 +100,11 @@ class Committee(Model):
         return self._template[0].kernels(structure)
 
     @property
+    def pattern(self) -> Model:
+        """The model that the members' weights are put into."""
+        return self._template[0]
+
+    @property
     def reach(self) -> float | None:
         """That of the members [A]."""
         return self._template[0].reach

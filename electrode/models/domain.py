@@ -40,12 +40,12 @@ def outside(model: Model, structure: Structure, out: dict[str, Tensor]) -> list[
     for name, values, window, unit in rows:
         if window is None:
             continue
-        low, high = float(values.min()), float(values.max())
+        low, high = min(values := values.tolist()), max(values)
         worst = low if window[0] - low > high - window[1] else high
         if low < window[0] - 1e-9 or high > window[1] + 1e-9:
             messages.append(f"{name} {worst:.4g} {unit} is outside the trained range {window[0]:.4g} to {window[1]:.4g} {unit}")
-    if (out["capacitance"] <= 0).any():
-        messages.append(f"the capacitance is {float(out['capacitance'].min()):.3g} e/V, which no stable interface has")
+    if (least := min(out["capacitance"].tolist())) <= 0:
+        messages.append(f"the capacitance is {least:.3g} e/V, which no stable interface has")
     spread = (out["energy_std"] / structure.counts).max() if "energy_std" in out else 0.0
     if spread > DISAGREEMENT:
         messages.append(f"the committee's members differ by {1e3 * float(spread):.0f} meV/atom, more than {1e3 * DISAGREEMENT:.0f}")

@@ -110,7 +110,8 @@ class Dual(Model):
     def wide(self, structure: Structure) -> dict:
         """Return the decaying functions (N, K), whose plane follows the whole surface."""
         positions, normal = structure.positions.detach().double().numpy(), structure.normal.double().numpy()
-        return {"decay": self.config.decay_functions.bind(positions, normal, structure.system.numpy(), structure.electrode.numpy())}
+        which = structure.system.numpy(), structure.electrode.numpy(), structure.pbc[:, 2].numpy()
+        return {"decay": self.config.decay_functions.bind(positions, normal, *which)}
 
     def adapt(self, data) -> None:
         """Scale features to the training data (`train.blocks.Block` of natural potential) and fit the elements' energies.
@@ -139,7 +140,7 @@ class Dual(Model):
 
     def members_of(self, structure: Structure, owner: nn.Module, weights: Callable[[], dict[str, Tensor]], kernels: dict | None = None) -> DualMembers | None:
         """Return models of this configuration at the atoms, written out; None in single precision or for a piece without its kernels."""
-        if (structure.share is not None and kernels is None) or structure.positions.dtype != torch.float64 or next(owner.parameters()).dtype != torch.float64:
+        if (structure.share is not None and kernels is None) or structure.positions.dtype != torch.float64 or owner.hardness.dtype != torch.float64:
             return None
         kernels = self.kernels(structure) if kernels is None else kernels
         return DualMembers(self._prepared.of(owner, weights), structure, self.config.symmetry_functions.channels(structure.numbers.numpy()), kernels)

@@ -14,8 +14,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from electrode.models._dual_kernels import charges, charges_back, others_back, start
 from electrode.models.closed_form import State
-from electrode.nn.written_out import Layers, Table, inputs_back, turned
+from electrode.nn.written_out import packed
 from electrode.state import Structure
 
 
@@ -25,19 +26,17 @@ class DualWeights:
 
     Parameters
     ----------
-    first, bias : (E, B, F, h), (E, B, 1, h), the first layers; first_turned : (E, B h, F)
-    decay, decay_turned : (E, M, K, h), (E, M h, K), of the decaying functions per volt
-    layers : those after the first
+    first, bias : (E, F, B, h), (E, B, h), the first layers;  decay : (E, K, M, h), of the decaying functions per volt
+    layers : (E, B, P), those after the first, see `nn.written_out`;  sizes : widths from h to 1
     centre : (M,) [V]
     element_energy, electronegativity, hardness : (M, E)
     """
 
     first: np.ndarray
     bias: np.ndarray
-    first_turned: np.ndarray
     decay: np.ndarray
-    decay_turned: np.ndarray
-    layers: Layers
+    layers: np.ndarray
+    sizes: np.ndarray
     centre: np.ndarray
     element_energy: np.ndarray
     electronegativity: np.ndarray
@@ -48,17 +47,19 @@ class DualWeights:
         """Return those of a state of M members, the members first."""
         names = [n for n in ("charge_network", "electronegativity_network", "energy_network") if f"{n}.weights.0" in weights]
         depth = sum(name.startswith("charge_network.weights.") for name in weights)
-        joined = lambda kind, k: np.ascontiguousarray(np.concatenate([weights[f"{n}.{kind}.{k}"] for n in names]).swapaxes(0, 1))
+        joined = lambda kind, k: np.concatenate([weights[f"{n}.{kind}.{k}"] for n in names]).swapaxes(0, 1)
         f = weights["feature_mean"].shape[-1]
         mean, scale = (np.tile(weights[f"feature_{kind}"], (len(names), 1, 1)).swapaxes(0, 1) for kind in ("mean", "scale"))
         charge = weights["charge_network.weights.0"].swapaxes(0, 1)
-        decay = np.ascontiguousarray(charge[:, :, f:] / weights["potential_scale"][:, None, None])
+        decay = charge[:, :, f:] / weights["potential_scale"][:, None, None]
         others = [weights[f"{n}.weights.0"].swapaxes(0, 1) for n in names[1:]]
-        first = np.ascontiguousarray(np.concatenate([charge[:, :, :f], *others], axis=1) / scale[..., None])
+        first = np.concatenate([charge[:, :, :f], *others], axis=1) / scale[..., None]
+        later = [[joined(kind, k) for k in range(1, depth)] for kind in ("weights", "biases")]
+        widths = [first.shape[3], *(weights[f"charge_network.weights.{k}"].shape[-1] for k in range(1, depth))]
         return cls(
-            first=first, bias=joined("biases", 0) - mean[:, :, None] @ first, first_turned=turned(first), decay=decay, decay_turned=turned(decay),
-            layers=Layers(*(tuple(joined(kind, k) for k in range(1, depth)) for kind in ("weights", "biases"))),
-            centre=weights["potential_centre"], element_energy=weights["element_energy"],
+            first=np.ascontiguousarray(first.swapaxes(1, 2)), bias=np.ascontiguousarray((joined("biases", 0) - mean[:, :, None] @ first)[:, :, 0]),
+            decay=np.ascontiguousarray(decay.swapaxes(1, 2)), layers=packed(first.shape[:2], *later), sizes=np.array(widths),
+            centre=np.ascontiguousarray(weights["potential_centre"]), element_energy=weights["element_energy"],
             electronegativity=weights["electronegativity"] + weights["potential_centre"][:, None], hardness=weights["hardness"],
         )  # fmt: skip
 
@@ -75,49 +76,33 @@ class DualMembers:
     """
 
     def __init__(self, weights: DualWeights, structure: Structure, channel: np.ndarray, kernels: dict):
-        self.weights, self.kernels, self.system = weights, kernels, structure.system.numpy()
-        self.starts = np.flatnonzero(np.diff(self.system, prepend=-1))
-        self.table = Table.of(channel, weights.hardness.shape[1])
-        self.decaying = self.table.spread(kernels["decay"].values())
-        members = len(weights.centre)
-        self.charge, others = weights.layers.of(slice(members)), weights.layers.of(slice(members, None))
-        z = self.table.spread(kernels["symmetry"].values()) @ weights.first + weights.bias
-        self.direction = self.decaying @ weights.decay
-        self.uncharged = z[:, :members] - weights.centre[:, None, None] * self.direction
-        out, self.given = others.forward(z[:, members:])
-        out = self.table.gather_each(out)
-        self.others, self.hardness = others, weights.hardness[:, channel]
-        self.electronegativity = weights.electronegativity[:, channel] + out[:members]
-        self.energy = weights.element_energy[:, channel] + (out[members:] if len(out) > members else 0.0)
+        w, self.kernels, self.system, self.channel = weights, kernels, structure.system.numpy(), channel
+        self.weights, self.systems = weights, structure.n_systems
+        features, decaying = kernels["symmetry"].values(), kernels["decay"].values()
+        self.start, self.direction, out, self.given = start(features, decaying, channel, w.first, w.bias, w.decay, w.centre, w.layers, w.sizes)
+        members = len(w.centre)
+        self.hardness = w.hardness[:, channel]
+        self.electronegativity = w.electronegativity[:, channel] + out[:members]
+        self.energy = w.element_energy[:, channel] + (out[members:] if len(out) > members else 0.0)
         self.short_range = kernels["short_range"].values() if "short_range" in kernels else 0.0
 
     def at(self, x: np.ndarray) -> State:
         """Return the members at the potentials x (S,)."""
-        potential = x[self.system]
-        z = self.uncharged + self.table.spread(potential[:, None]) * self.direction
-        *outputs, given = self.charge.along(z, self.direction)
-        q, q1, q2 = (self.table.gather_each(out) for out in outputs)
-        w = self.electronegativity - potential + self.hardness * q
-        total = lambda per_atom: np.add.reduceat(per_atom, self.starts, axis=1)
-        energies = total(self.energy + (w - 0.5 * self.hardness * q) * q) + self.short_range
-        second = total(w * q2 + (self.hardness * q1 - 2.0) * q1)
-        return State(energies, total(w * q1 - q), second, {"atomic_charges": q}, (x, q, w, given))
+        atoms = self.system, self.channel, self.electronegativity, self.hardness, self.energy
+        scalars, q, w, given = charges(x, self.systems, *atoms, self.start, self.direction, self.weights.layers, self.weights.sizes)
+        return State(scalars[0] + self.short_range, scalars[1], scalars[2], {"atomic_charges": q}, (x, q, w, given))
 
     def forces(self, weighted: list[tuple[State, np.ndarray]]) -> np.ndarray:
         """Return the forces of the weighted sum of the members' scalars, (N, 3) [eV/A]."""
-        weights, members, table = self.weights, len(self.weights.centre), self.table
-        bars, decays, of_chi, of_energy = [], 0.0, 0.0, 0.0
+        own, atoms = self.weights, (self.system, self.channel)
+        bar, decays, of_output = np.zeros(self.start.shape[:1] + own.bias.shape[1:]), np.zeros((len(self.channel), own.decay.shape[1])), 0.0
         for state, of_system in weighted:
             x, q, w, given = state.kept
             each = of_system[:, self.system]
-            bars.append(self.charge.back(table.spread_each(each * w), given))
-            shift = table.spread(x[self.system][:, None]) - weights.centre[:, None, None]
-            decays = decays + inputs_back(bars[-1] * shift, weights.decay_turned)
-            of_chi, of_energy = of_chi + each * q, of_energy + each
-        learned = np.concatenate([of_chi, of_energy])[: weights.bias.shape[1] - members]
-        bar = np.concatenate([sum(bars), self.others.back(table.spread_each(learned), self.given)], axis=1)
-        slope = self.kernels["symmetry"].pull(table.gather(inputs_back(bar, weights.first_turned)))
-        slope += self.kernels["decay"].pull(table.gather(decays))
+            charges_back(x, *atoms, each * w, given, own.decay, own.centre, own.layers, own.sizes, bar, decays)
+            of_output = of_output + np.concatenate([each * q, each])[: bar.shape[1] - len(each)]
+        slope = self.kernels["symmetry"].pull(others_back(self.channel, of_output, self.given, own.first, own.layers, own.sizes, bar))
+        slope += self.kernels["decay"].pull(decays)
         if "short_range" in self.kernels:
             slope += self.kernels["short_range"].pull(sum(of_system.sum(0) for _, of_system in weighted))
         return -slope

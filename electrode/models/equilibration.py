@@ -22,13 +22,16 @@ Ours; the energy is that of Ko et al. 2021, https://doi.org/10.1038/s41467-020-2
 from __future__ import annotations
 
 import math
+from functools import partial
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from electrode.models.base import Model, held_charge
-from electrode.models.equilibration_config import EquilibrationConfig
+from electrode.models.closed_form import Prepared
+from electrode.models.equilibration_closed_form import STIFF, EquilibrationMembers, member_weights, members_at
+from electrode.models.equilibration_config import SURFACE_ATOM_AREA, EquilibrationConfig
 from electrode.models.gap import excess_gap
 from electrode.nn.kernel_heads import KernelHeads, Part
 from electrode.physics.elements import ELECTRONEGATIVITY, HARDNESS, SYMBOLS
@@ -39,9 +42,7 @@ from electrode.state import Control, Structure
 from electrode.units import EPSILON_0, capacitance_per_cell
 
 BULK_WATER = 78.36  # eps to begin with, of the implicit water that counter-charges stand in
-SURFACE_ATOM_AREA = 7.0  # a_0 [A^2]
 WIDTH_SPREAD = 0.2  # prior standard deviation of the logarithm of a width
-_STIFF = 100.0  # [V/e]
 
 
 class Equilibration(Model):
@@ -58,6 +59,7 @@ class Equilibration(Model):
         parts = (Part(functions.n_features, config.length, config.first_weight), *(Part(f.n_features, config.other_length) for f in config.others))
         size = len(functions.elements), sum(p.n_features for p in parts)
         self.heads = KernelHeads(*size, len(config.amplitudes), config.landmarks, config.length, parts)
+        self._prepared = Prepared(partial(member_weights, self.heads.parts, self.heads.shares))
         elements = torch.tensor(functions.elements)
         known = lambda table: torch.as_tensor(table, dtype=torch.float64)[elements]
         with torch.no_grad():
@@ -89,6 +91,12 @@ class Equilibration(Model):
             "coulomb": self.config.coulomb.bind(numbers, positions, cell, pbc, system, array(structure.electrode), self._wider(numbers, array(self.scalars()))),
             "short_range": short,
         }
+
+    def members_of(self, structure: Structure, owner: nn.Module, weights, kernels: dict | None = None) -> EquilibrationMembers | None:
+        """Return models of this configuration at the atoms, written out; None in single precision."""
+        if structure.positions.dtype != torch.float64 or owner.log_series.dtype != torch.float64:
+            return None
+        return members_at(self, self._prepared.of(owner, weights), structure)
 
     def adapt(self, data) -> None:
         """Choose the landmarks from the training data (`train.blocks.Block`) and fit the elements' energies to it."""
@@ -199,7 +207,7 @@ def _equilibrated(matrix: Tensor, drive: Tensor, charge: Tensor) -> Tensor:
     A constant added to the matrix adds to the level alone; a large one makes it positive definite, as the slab's is on neutral charges only.
     """
     ones = torch.ones_like(drive)
-    both = torch.linalg.solve(matrix + _STIFF, torch.stack([drive, ones], dim=-1))
+    both = torch.linalg.solve(matrix + STIFF, torch.stack([drive, ones], dim=-1))
     level = (charge + both[..., 0].sum(-1)) / both[..., 1].sum(-1)
     return level[..., None] * both[..., 1] - both[..., 0]
 

@@ -14,6 +14,7 @@ HEADS = ("energy", "electronegativity", "log_hardness", "steps")  # as many of t
 SURFACE_CHARGE = 0.01  # sigma_0 where the trained charges are not known [e/A^2]
 STEPS = 3
 LEAST_WIDTH = 1.24  # of the Gaussian charges: narrower ones leave hydrogen too hard to take up charge [A]
+SURFACE_ATOM_AREA = 7.0  # a_0 [A^2]
 FIRST = 0.6  # centre of the fine functions [A]
 FAR = (8.0, 7.4, 0.4, 0.35)  # of the far functions: cutoff, last centre, spacing, width [A]
 

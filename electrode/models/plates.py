@@ -14,6 +14,7 @@ import math
 import torch
 from torch import Tensor
 
+from electrode.physics.one_face import require_one_face
 from electrode.state import Structure
 from electrode.units import EPSILON_0
 
@@ -40,6 +41,17 @@ def outer_layer(structure: Structure, z: Tensor) -> Tensor:
     return sums.index_add(0, of, weight * inside) / sums.index_add(0, of, weight)
 
 
+def require_whole(structure: Structure, countercharge: str = "sheet") -> None:
+    """Refuse structures whose heights mean nothing beside a counter-charge on one side, see `physics.one_face`; beside others the nearest images count.
+
+    Raises
+    ------
+    ValueError
+    """
+    if countercharge == "sheet":
+        require_one_face(*(x.detach().numpy() for x in (_height(structure), structure.system, structure.electrode, structure.pbc[:, 2])))
+
+
 def plate_potential(structure: Structure, countercharge: str) -> Tensor:
     """Return psi of each atom, (N,) [V A^2/e], differentiable.
 
@@ -49,13 +61,14 @@ def plate_potential(structure: Structure, countercharge: str) -> Tensor:
         for a system without electrode atoms, or a uniform background in a cell that is not periodic along the normal.
     """
     system = structure.system
-    z = (structure.positions * structure.normal[system]).sum(1)
+    z = _height(structure)
     if countercharge == "sheet":
         height = z - outer_layer(structure, z)[system]
         return _outside(structure, height)
     length = _length(structure)
-    if countercharge == "uniform":
-        z = _around(structure, z, length)
+    if countercharge == "uniform" and not structure.pbc[:, 2].all():
+        raise ValueError("plate_potential: expected cells periodic along the normal beside a uniform background; set pbc, or another countercharge")
+    z = _around(structure, z, length)
     top, bottom = outer_layer(structure, z), -outer_layer(structure, -z)
     if countercharge == "two_sheets":
         return _outside(structure, 0.5 * torch.maximum(z - top[system], bottom[system] - z))
@@ -67,17 +80,21 @@ def _outside(structure: Structure, u: Tensor) -> Tensor:
     return torch.where(structure.electrode, 0.0, -u / EPSILON_0)
 
 
+def _height(structure: Structure) -> Tensor:
+    """Return the coordinate of each atom along the normal, (N,) [A]."""
+    return (structure.positions * structure.normal[structure.system]).sum(1)
+
+
 def _length(structure: Structure) -> Tensor:
     """Return the height of each cell along the normal, (S,) [A]."""
     return (structure.cell[:, 2] * structure.normal).sum(1).abs()
 
 
 def _around(structure: Structure, z: Tensor, length: Tensor) -> Tensor:
-    """Return heights of the periodic images nearest the middle of the electrode, so that a slab cut by the cell is whole."""
-    if not structure.pbc[:, 2].all():
-        raise ValueError("plate_potential: expected cells periodic along the normal beside a uniform background; set pbc, or another countercharge")
+    """Return heights of the images nearest the middle of the electrode, where the cell repeats along the normal, so that a slab cut by the cell is whole."""
     metal, turn = structure.electrode, 2.0 * math.pi / length
     angle = turn[structure.system] * z.detach()
     totals = [torch.zeros_like(length).index_add(0, structure.system[metal], f(angle)[metal]) for f in (torch.sin, torch.cos)]
     middle, of = torch.atan2(*totals) / turn, length[structure.system]
-    return z - of * torch.round((z.detach() - middle[structure.system]) / of)
+    nearest = z - of * torch.round((z.detach() - middle[structure.system]) / of)
+    return torch.where(structure.pbc[structure.system, 2], nearest, z)

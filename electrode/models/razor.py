@@ -28,7 +28,7 @@ from electrode.models.base import Model, held_charge
 from electrode.models.bond_charges import bond_potential
 from electrode.models.double_layer import DoubleLayerTermConfig
 from electrode.models.neutral_base import Calculated, NeutralBaseConfig, NeutralKernel
-from electrode.models.plates import COUNTERCHARGES, plate_potential
+from electrode.models.plates import COUNTERCHARGES, plate_potential, require_whole
 from electrode.nn.kernel_heads import KernelHeads
 from electrode.physics.neighbours import NeighbourList, batch_neighbours
 from electrode.physics.pair import Bonds, ShortRange, ShortRangeKernel
@@ -137,6 +137,7 @@ class Razor(Model):
             short = ShortRangeKernel(ShortRange(numbers, Bonds.of(positions, pairs), functions.cutoff), array(structure.system))
         else:
             short = NeutralKernel(structure, self.calculated)
+        require_whole(structure, self.config.countercharge)
         field = TorchKernel(lambda x: self._field(structure.at(x), pairs), structure.positions)
         return {"symmetry": functions.bind(numbers, positions, pairs), "coulomb": field, "short_range": short}
 

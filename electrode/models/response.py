@@ -27,7 +27,7 @@ import torch
 from torch import Tensor, nn
 
 from electrode.models.base import Model, held_charge
-from electrode.models.plates import outer_layer
+from electrode.models.plates import outer_layer, require_whole
 from electrode.physics.neighbours import batch_neighbours
 from electrode.physics.symmetry_functions import SymmetryFunctions
 from electrode.state import Control, Structure
@@ -99,8 +99,9 @@ class Response(Model):
         Raises
         ------
         ValueError
-            for a system without electrode atoms.
+            for a system without electrode atoms, or not one slab with all else above it.
         """
+        require_whole(structure)
         z = (structure.positions * structure.normal[structure.system]).sum(1)
         layer = outer_layer(structure, z)[structure.system]
         above = torch.where(structure.electrode, 0.0, z - layer)

@@ -104,7 +104,7 @@ FIELD_TERMS = [  # each counts where it is labelled
 ]
 IN_FIELD = {
     "terms": FIELD_TERMS, "learning_rate": 1e-3, "schedule": {"warm_up": 0.05}, "batch_size": 4, "averaging": 0.99, "weight_decay": 1e-4,
-    "gradient_clip": 10.0, "validate_every": 5,
+    "gradient_clip": 10.0, "validate_every": 5, "single": True, "response_rows": 1,
 }  # fmt: skip
 TEMPLATES = {
     "a": "message passing that sees neither charge nor potential, the control row of its kind",

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import difflib
 import json
-import os
-import shutil
-import tempfile
 from dataclasses import MISSING, asdict, fields, is_dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -18,6 +15,7 @@ from safetensors.torch import load_file, save_file
 
 from electrode.models.base import Model, ModelCard
 from electrode.models.schemes import SCHEMES, find_scheme, scheme_of
+from electrode.output import replacing_folder
 
 FORMAT = 1
 
@@ -98,6 +96,8 @@ def save_model(model: Model, folder: str | Path, force: bool = False, *, single_
         if the folder exists and `force` is not set, or holds no model.
     ValueError
         for a model that is of no scheme, or has weights that are not finite.
+    NoRoom
+        see `output.telling_of_room`.
     """
     folder = Path(folder)
     _require_free(folder, force)
@@ -112,28 +112,9 @@ def save_model(model: Model, folder: str | Path, force: bool = False, *, single_
         weights = {k: v.float() if v.is_floating_point() else v for k, v in weights.items()}
     head = {"format": FORMAT, "scheme": scheme, "config": asdict(model.config), "card": asdict(model.card)}
     folder.parent.mkdir(parents=True, exist_ok=True)
-    draft = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
-    try:
-        draft.chmod(0o755)
+    with replacing_folder(folder) as draft:
         (draft / "model.json").write_text(json.dumps(head, indent=1, allow_nan=False) + "\n", encoding="utf-8")
         save_file(weights, draft / "weights.safetensors")
-        _put_in_place(draft, folder)
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
-
-
-def _put_in_place(draft: Path, folder: Path) -> None:
-    """Rename the draft to the folder; the old one is deleted only once the new one stands in its place."""
-    aside = draft.with_name(f"{draft.name}.old")
-    if folder.exists():
-        os.replace(folder, aside)
-    try:
-        os.replace(draft, folder)
-    except OSError:
-        if aside.exists():
-            os.replace(aside, folder)
-        raise
-    shutil.rmtree(aside, ignore_errors=True)
 
 
 def _require_free(folder: Path, force: bool) -> None:

@@ -14,13 +14,17 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import partial
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from electrode.models.base import Model, held_charge
+from electrode.models.closed_form import Prepared
 from electrode.models.equilibration_config import separate_functions
+from electrode.models.taylor_closed_form import TaylorMembers
 from electrode.nn.kernel_heads import KernelHeads, Part
+from electrode.nn.kernel_heads_written_out import ElementHeads
 from electrode.physics.joined_functions import bind_sets
 from electrode.physics.neighbours import batch_neighbours
 from electrode.physics.pair import Bonds, NoShortRange, ShortRange, ShortRangeKernel
@@ -85,6 +89,7 @@ class Taylor(Model):
         functions = config.symmetry_functions
         parts = (Part(functions.n_features, config.length, config.first_weight), *(Part(f.n_features, config.other_length) for f in config.others))
         self.heads = KernelHeads(len(functions.elements), sum(p.n_features for p in parts), config.order + 1, config.landmarks, config.length, parts)
+        self._prepared = Prepared(partial(ElementHeads.of_members, self.heads.parts, self.heads.shares))
         with torch.no_grad():
             self.heads.offsets[:, 2] = 1.0
         self.offset_spreads = (1e3, *(10.0 * a for a in config.amplitudes[1:]))
@@ -100,6 +105,13 @@ class Taylor(Model):
         else:
             short = NoShortRange(len(numbers), structure.n_systems)
         return {"symmetry": described, "short_range": short}
+
+    def members_of(self, structure: Structure, owner: nn.Module, weights, kernels: dict | None = None) -> TaylorMembers | None:
+        """Return models of this configuration at the atoms, written out; None in single precision."""
+        if structure.positions.dtype != torch.float64 or next(owner.parameters()).dtype != torch.float64:
+            return None
+        place = self.channel(structure).numpy(), structure.system.numpy(), _per_charge(structure).numpy()
+        return TaylorMembers(self._prepared.of(owner, weights), *place, self.kernels(structure))
 
     def adapt(self, data) -> None:
         """Choose the landmarks from the training data (`train.blocks.Block`) and fit the elements' energies to it."""

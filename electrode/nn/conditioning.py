@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from electrode.data.problems import did_you_mean
 from electrode.nn.dense import linear, perceptron
+from electrode.physics.one_face import require_one_face
 from electrode.state import Structure
 
 VARIABLES = {"potential": "potential", "charge": "charge", "charge_per_area": "charge"}  # and the natural variable of the scalar
@@ -50,13 +51,14 @@ class Envelope:
         Raises
         ------
         ValueError
-            for a system without electrode atoms.
+            for a system without electrode atoms, or not one slab with all else above it.
         """
         electrode = structure.electrode.to(structure.positions.dtype)
         number = structure.total(electrode)
         if not number.all():
             raise ValueError("Envelope: expected electrode atoms in every system, got one without; mark them (tags, eir_region) or leave the envelope out")
         height = (positions * structure.normal[structure.system]).sum(1)
+        require_one_face(*(x.detach().numpy() for x in (height, structure.system, structure.electrode, structure.pbc[:, 2])))
         height = height - (structure.total(height * electrode) / number)[structure.system]
         weight = torch.exp(height / _SOFTNESS) * electrode
         surface = structure.total(height * weight) / structure.total(weight)

@@ -80,13 +80,14 @@ class EmbeddedDensity(nn.Module):
         ----------
         visit : called with the number of each recursion and the densities before they are scaled
         """
-        angular = monomials(graph.vectors / graph.distances[:, None], self.max_l)
-        radial = self.radial(channel, graph) * self.scale
+        place, neighbour = _rows(graph)
+        angular = _in_rows(monomials(graph.vectors / graph.distances[:, None], self.max_l), place, neighbour).mT
+        radial = _in_rows(self.radial(channel, graph) * self.scale, place, neighbour)
         of_field = monomials(field, self.max_l)[:, :, None] * self.field_weight
         slots, coefficient = Slots.of(channel, self.n_elements), self.weight[channel]
         for t, scaling in enumerate(self.scaling):
-            orbitals = angular[:, :, None] * (coefficient.index_select(0, graph.neighbour) * radial)[:, None, :]
-            density = self.squared(graph.total(orbitals) + of_field)
+            orbitals = torch.bmm(angular, coefficient[neighbour] * radial)
+            density = self.squared(orbitals + of_field)
             if visit is not None:
                 visit(t, density)
             density = scaling(density, channel)
@@ -116,3 +117,18 @@ class EmbeddedDensity(nn.Module):
             for sample in samples:
                 self(*sample, visit=lambda k, density: seen.append(density) if k == t else None)
             scaling.adapt(torch.cat(seen), channels)
+
+
+def _rows(graph: Graph) -> tuple[Tensor, Tensor]:
+    """Return each pair's place (P,) in a flattened table of the atoms' pairs, and the neighbours in it (N, K), atom 0 in unused places."""
+    n = len(graph.table)
+    counts = torch.bincount(graph.centre, minlength=n)
+    width = int(counts.max()) if len(graph.centre) else 0
+    first = counts.cumsum(0) - counts
+    place = graph.centre * width + torch.arange(len(graph.centre)) - first[graph.centre]
+    return place, graph.neighbour.new_zeros(n * width).index_copy(0, place, graph.neighbour).reshape(n, width)
+
+
+def _in_rows(pairs: Tensor, place: Tensor, neighbour: Tensor) -> Tensor:
+    """Return what belongs to pairs (P, F) in a table (N, K, F), zeros in unused places."""
+    return pairs.new_zeros(neighbour.numel(), pairs.shape[1]).index_copy(0, place, pairs).reshape(*neighbour.shape, -1)

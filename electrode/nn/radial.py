@@ -49,9 +49,17 @@ class RadialBasis(nn.Module):
         sums = torch.cat([g.total(self(g.distances)) for g in graphs]).detach()
         self.scale.copy_(1.0 / sums.square().mean(0).sqrt().clamp(min=1e-3))
 
-    def around(self, graph: Graph) -> Tensor:
-        """Return scale * f_n and scale * f_n r/|r| of each neighbour of each atom, (N, 4 n_functions, K): the number, then x, y, z."""
+    def around(self, graph: Graph, max_l: int = 1) -> Tensor:
+        """Return scale * f_n Y_lm(r/|r|) of each neighbour of each atom, (N, (max_l + 1)^2 n_functions, K): the number, x, y, z, then `quadratic`."""
         values = self(graph.distances) * self.scale
         direction = graph.vectors / graph.distances[:, None]
-        pairs = torch.cat([values, (direction[:, :, None] * values[:, None, :]).flatten(1)], dim=1)
+        angular = direction if max_l == 1 else torch.cat([direction, quadratic(direction)], dim=1)
+        pairs = torch.cat([values, (angular[:, :, None] * values[:, None, :]).flatten(1)], dim=1)
         return graph.gathered(pairs).mT
+
+
+def quadratic(direction: Tensor) -> Tensor:
+    """Return the five harmonics of order two of unit vectors (P, 3), (P, 5); their products with those of another sum to (3 cos^2 - 1)/2."""
+    x, y, z = direction.unbind(1)
+    root = math.sqrt(3.0)
+    return torch.stack([root * x * y, root * y * z, root * z * x, 0.5 * root * (x * x - y * y), 1.5 * z * z - 0.5], dim=1)

@@ -4,118 +4,111 @@ Per layer a' = tanh(z), z = a W + b, along a direction in which z moves with one
 
     da'/dx = (1 - a'^2) dz/dx,      d2a'/dx2 = (1 - a'^2) d2z/dx2 - 2 a' da'/dx dz/dx,
 
-and back from a weight of the output, the weight of z is that of a' times (1 - a'^2).  B networks for each of E elements are one
-batched product; each element has a table of T atoms (`nn.networks.Slots`).
+and back from a weight of the output, the weight of z is that of a' times (1 - a'^2).  The loops below take one atom through one
+network; a network's layers after the first lie one after another in one array, the weights (a, b) of each before its biases (b).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
 
 import numpy as np
 
+from electrode.physics._compiled import compiled
+from electrode.physics._exponential import falling
 
-@dataclass(frozen=True)
-class Layers:
-    """The layers after the first of B networks for each of E elements.
-
-    Parameters
-    ----------
-    weights : each (E, B, a, b)
-    biases : each (E, B, 1, b)
-    """
-
-    weights: tuple[np.ndarray, ...]
-    biases: tuple[np.ndarray, ...]
-
-    def forward(self, z: np.ndarray) -> tuple[np.ndarray, list[np.ndarray]]:
-        """Return outputs (E, B, T) and what each layer was given, from what the first layer gives (E, B, T, h) before its tanh."""
-        given = []
-        for weight, bias in zip(self.weights, self.biases):
-            given.append(np.tanh(z))
-            z = given[-1] @ weight + bias
-        return z[..., 0], given
-
-    def along(self, z: np.ndarray, direction: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, list[np.ndarray]]:
-        """Return outputs, their first and second derivative (E, B, T) as z moves along the direction, and what each layer was given."""
-        given, first, second, length = [], direction, np.zeros_like(z), z.shape[2]
-        for weight, bias in zip(self.weights, self.biases):
-            a = np.tanh(z)
-            flat = 1.0 - a * a
-            a1 = flat * first
-            moved = np.concatenate([a, a1, flat * second - 2.0 * a * a1 * first], axis=2) @ weight
-            z, first, second = moved[:, :, :length] + bias, moved[:, :, length : 2 * length], moved[:, :, 2 * length :]
-            given.append(a)
-        return z[..., 0], first[..., 0], second[..., 0], given
-
-    def back(self, weight_of_output: np.ndarray, given: list[np.ndarray]) -> np.ndarray:
-        """Return the weight of what the first layer gives (E, B, T, h), from those of the outputs (E, B, T)."""
-        bar = weight_of_output[..., None]
-        for weight, a in zip(reversed(self.weights), reversed(given)):
-            bar = (bar @ weight.swapaxes(2, 3)) * (1.0 - a * a)
-        return bar
-
-    def of(self, networks: slice) -> Layers:
-        """Return those of some of the B networks."""
-        return Layers(tuple(w[:, networks] for w in self.weights), tuple(b[:, networks] for b in self.biases))
+fast = compiled(fastmath=True, error_model="numpy")
+inlined = compiled(fastmath=True, error_model="numpy", inline="always")
 
 
-@dataclass(frozen=True)
-class Table:
-    """A place for each atom in a table of E elements by T atoms, as `nn.networks.Slots`.
+def packed(networks: tuple[int, ...], weights: list[np.ndarray], biases: list[np.ndarray]) -> np.ndarray:
+    """Return the layers after the first of networks, (*networks, P), from each layer's weights (*networks, a, b) and biases (*networks, 1, b)."""
+    layers = [array.reshape(*networks, -1) for layer in zip(weights, biases) for array in layer]
+    return np.ascontiguousarray(np.concatenate([np.zeros((*networks, 0)), *layers], axis=-1))
+
+
+@inlined
+def _tanh(x):
+    e = falling(2.0 * abs(x))
+    return math.copysign((1.0 - e) / (1.0 + e), x)
+
+
+@fast
+def times(x, weights, out):
+    """Add x W to the first of out, for weights W one row (n,) after another; four rows at a time, which spares the traffic of out."""
+    n = len(weights) // max(len(x), 1)
+    whole = len(x) - len(x) % 4
+    for i in range(0, whole, 4):
+        a, b, c, d = x[i], x[i + 1], x[i + 2], x[i + 3]
+        rows = weights[i * n : (i + 4) * n]
+        for j in range(n):
+            out[j] += (a * rows[j] + b * rows[n + j]) + (c * rows[2 * n + j] + d * rows[3 * n + j])
+    for i in range(whole, len(x)):
+        for j in range(n):
+            out[j] += x[i] * weights[i * n + j]
+
+
+@fast
+def _layer(a, weights, bias, out):
+    """Fill out = a W + b; without biases for their length 0."""
+    out[: len(weights) // len(a)] = 0.0
+    out[: len(bias)] = bias
+    times(a, weights, out)
+
+
+@fast
+def forward(z, layers, sizes, given):
+    """Return the output of a network, and fill what each layer after the first is given.
 
     Parameters
     ----------
-    place : (N,) index of each atom's row in the flattened table
-    shape : E and T
+    z : what the first layer gives, with room for the widest layer; overwritten
+    layers : (P,) see `packed`;  sizes : widths from what the first layer gives to the output's 1
+    given : sum of the widths but the last
     """
-
-    place: np.ndarray
-    shape: tuple[int, int]
-
-    @classmethod
-    def of(cls, channel: np.ndarray, n_elements: int) -> Table:
-        """Return the table of atoms with these element indices (N,)."""
-        counts = np.bincount(channel, minlength=n_elements)
-        order = np.argsort(channel, kind="stable")
-        rank = np.arange(len(channel)) - np.repeat(np.cumsum(counts) - counts, counts)
-        longest, place = max(int(counts.max()), 1), np.empty(len(channel), dtype=np.int64)
-        place[order] = channel[order] * longest + rank
-        return cls(place, (n_elements, longest))
-
-    def spread(self, rows: np.ndarray) -> np.ndarray:
-        """Return (E, 1, T, F) from one row for each atom (N, F); empty places are zero."""
-        table = np.zeros((self.shape[0] * self.shape[1], rows.shape[1]))
-        table[self.place] = rows
-        return table.reshape(self.shape[0], 1, self.shape[1], -1)
-
-    def spread_each(self, values: np.ndarray) -> np.ndarray:
-        """Return (E, B, T) from B values for each atom (B, N); empty places are zero."""
-        table = np.zeros((len(values), self.shape[0] * self.shape[1]))
-        table[:, self.place] = values
-        return table.reshape(len(values), *self.shape).swapaxes(0, 1)
-
-    def gather(self, table: np.ndarray) -> np.ndarray:
-        """Return one row for each atom (N, F) from (E, T, F)."""
-        return table.reshape(-1, table.shape[-1])[self.place]
-
-    def gather_each(self, table: np.ndarray) -> np.ndarray:
-        """Return B values for each atom (B, N) from (E, B, T)."""
-        return table.swapaxes(0, 1).reshape(table.shape[1], -1)[:, self.place]
+    start, place = 0, 0
+    for k in range(len(sizes) - 1):
+        a, b = sizes[k], sizes[k + 1]
+        for i in range(a):
+            given[start + i] = _tanh(z[i])
+        _layer(given[start : start + a], layers[place : place + a * b], layers[place + a * b : place + (a + 1) * b], z)
+        start, place = start + a, place + (a + 1) * b
+    return z[0]
 
 
-def inputs_back(bar: np.ndarray, backward: np.ndarray) -> np.ndarray:
-    """Return the weight of the inputs (E, T, F), summed over the networks.
+@fast
+def along(z, first, second, layers, sizes, given):
+    """Return the output and its first and second derivative in the variable that z moves with; for parameters see `forward`.
 
     Parameters
     ----------
-    bar : (E, B, T, h) weights of what the first layer gives
-    backward : (E, B h, F) weights of the first layer, see `turned`
+    first, second : derivatives of z, with as much room; overwritten
     """
-    elements, networks, length, width = bar.shape
-    return bar.swapaxes(1, 2).reshape(elements, length, networks * width) @ backward
+    start, place, none = 0, 0, layers[:0]
+    for k in range(len(sizes) - 1):
+        a, b = sizes[k], sizes[k + 1]
+        for i in range(a):
+            t = _tanh(z[i])
+            slope = (1.0 - t * t) * first[i]
+            given[start + i], first[i], second[i] = t, slope, (1.0 - t * t) * second[i] - 2.0 * t * slope * first[i]
+        weights = layers[place : place + a * b]
+        _layer(given[start : start + a], weights, layers[place + a * b : place + (a + 1) * b], z)
+        for moved in (first, second):
+            _layer(moved[:a].copy(), weights, none, moved)
+        start, place = start + a, place + (a + 1) * b
+    return z[0], first[0], second[0]
 
 
-def turned(first: np.ndarray) -> np.ndarray:
-    """Return the weights of first layers (E, B, F, h) as `inputs_back` needs them, (E, B h, F)."""
-    return np.ascontiguousarray(first.swapaxes(2, 3)).reshape(first.shape[0], -1, first.shape[2])
+@fast
+def back(weight, layers, sizes, given, bar):
+    """Fill the weight of what the first layer gives, from that of the output; `bar` has room for the widest layer."""
+    start, place = len(given), len(layers)
+    bar[0] = weight
+    for k in range(len(sizes) - 2, -1, -1):
+        a, b = sizes[k], sizes[k + 1]
+        start, place, later = start - a, place - (a + 1) * b, bar[:b].copy()
+        for i in range(a):
+            total, row = 0.0, layers[place + i * b : place + (i + 1) * b]
+            for j in range(b):
+                total += row[j] * later[j]
+            bar[i] = total * (1.0 - given[start + i] ** 2)

@@ -2,10 +2,11 @@
 
 import math
 
-import numba as nb
 import numpy as np
 
-_jit = nb.njit(cache=True, error_model="numpy")
+from electrode.physics._compiled import compiled
+
+_jit = compiled(error_model="numpy")
 
 
 @_jit
@@ -30,9 +31,18 @@ def decays(distance, rate, length, cutoff):
 
 
 @_jit
-def bond_terms(i, j, kind, distance, repulsion, hopping, share, cutoff, n_kinds):
-    """Return v and c h^2 of each bond with two derivatives, (3, M) each, from their amplitude, rate and length (3, kinds^2)."""
-    v, square = np.empty((3, len(i))), np.empty((3, len(i)))
+def kinds(numbers):
+    """Return the atomic numbers that there are, ascending, and the place of each atom's among them."""
+    present = np.zeros(numbers.max() + 1, np.int64)
+    for z in numbers:
+        present[z] = 1
+    return np.flatnonzero(present), (np.cumsum(present) - 1)[numbers]
+
+
+@_jit
+def bond_terms(i, j, kind, distance, repulsion, hopping, share, cutoff, n_kinds, root):
+    """Return v and c h^2 of each bond with two derivatives, (3, M) each, from their amplitude, rate and length (3, kinds^2), and sqrt(rho + s^2) of each atom for s = root."""
+    v, square, rho = np.empty((3, len(i))), np.empty((3, len(i))), np.full(len(kind), root**2)
     for b in range(len(i)):
         k = kind[i[b]] * n_kinds + kind[j[b]]
         f, f1, f2 = _decay(distance[b], repulsion[1, k], repulsion[2, k], cutoff)
@@ -40,7 +50,29 @@ def bond_terms(i, j, kind, distance, repulsion, hopping, share, cutoff, n_kinds)
         f, f1, f2 = _decay(distance[b], hopping[1, k], hopping[2, k], cutoff)
         c = share[k] * hopping[0, k] ** 2
         square[0, b], square[1, b], square[2, b] = c * f * f, 2.0 * c * f * f1, 2.0 * c * (f1 * f1 + f * f2)
-    return v, square
+        rho[i[b]] += square[0, b]
+    return v, square, np.sqrt(rho)
+
+
+@_jit
+def slopes(i, v, square, root):
+    """Return the derivative of atom i's share of the energy with respect to each of its bonds, (M,)."""
+    out = np.empty(len(i))
+    for b in range(len(i)):
+        out[b] = 0.5 * v[1, b] - square[1, b] / (2.0 * root[i[b]])
+    return out
+
+
+@_jit
+def pulled(i, j, slope, direction, n_atoms):
+    """Return the gradient (N, 3) of a sum over bonds whose terms have these slopes."""
+    out = np.zeros((n_atoms, 3))
+    for b in range(len(i)):
+        for k in range(3):
+            x = slope[b] * direction[b, k]
+            out[j[b], k] += x
+            out[i[b], k] -= x
+    return out
 
 
 @_jit

@@ -2,10 +2,11 @@
 
 import math
 
-import numba as nb
 import numpy as np
 
-_jit = nb.njit(cache=True, error_model="numpy")
+from electrode.physics._compiled import compiled
+
+_jit = compiled(error_model="numpy")
 
 
 @_jit
@@ -43,3 +44,33 @@ def functions_of_height(height, kappa, width):
             e1, e2 = -kappa[k] * s * e, (kappa[k] ** 2 * s**2 - kappa[k] * s1) * e
             d[i, k], d1[i, k], d2[i, k] = s * e, s1 * e + s * e1, s2 * e + 2.0 * s1 * e1 + s * e2
     return d, d1, d2
+
+
+@_jit
+def heights_of(positions, normal, system, electrode):
+    """Return the heights of the atoms along their system's normal (N,), and the widest gap between two atoms of each electrode, -1 for none (S,)."""
+    heights, gaps = np.empty(len(positions)), np.full(len(normal), -1.0)
+    for i in range(len(positions)):
+        s = system[i]
+        heights[i] = positions[i, 0] * normal[s, 0] + positions[i, 1] * normal[s, 1] + positions[i, 2] * normal[s, 2]
+    for s in range(len(normal)):
+        metal = np.sort(heights[electrode & (system == s)])
+        for k in range(len(metal)):
+            gaps[s] = max(gaps[s], metal[k] - metal[max(k - 1, 0)])
+    return heights, gaps
+
+
+@_jit
+def pulled(cotangent, slopes, weights, sharpness, heights, mean, normal, system):
+    """Return the gradient (N, 3) of the functions' sum with the cotangent (N, K), whose slopes in the height are given; the plane rises with dz_s/dz_j = w_j [1 + beta (z_j - mean)]."""
+    out, slope, total = np.empty((len(heights), 3)), np.zeros(len(heights)), np.zeros(len(mean))
+    for i in range(len(heights)):
+        for k in range(cotangent.shape[1]):
+            slope[i] += cotangent[i, k] * slopes[i, k]
+        total[system[i]] += slope[i]
+    for i in range(len(heights)):
+        s = system[i]
+        rise = slope[i] - weights[i] * (1.0 + sharpness * (heights[i] - mean[s])) * total[s]
+        for c in range(3):
+            out[i, c] = rise * normal[s, c]
+    return out

@@ -9,7 +9,8 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
+
+from electrode.physics._compiled import compiled
 
 _SQRT_PI = math.sqrt(math.pi)
 _SERIES = 4e-4  # x^2 below which erf(x)/x is summed as a series
@@ -17,7 +18,7 @@ _ONE = 35.0  # x^2 beyond which erf(x) is 1
 _TILE = 64
 
 
-@njit(cache=True)
+@compiled()
 def smeared(square, spread):
     """Return erf(x)/r and its slope over r for r^2 and spread = 2 (sigma_i^2 + sigma_j^2), x = r/sqrt(spread); inf for points that meet."""
     if square == 0.0 and spread == 0.0:
@@ -33,7 +34,7 @@ def smeared(square, spread):
     return f, (2.0 * gamma / _SQRT_PI * math.exp(-x2) - f) / square
 
 
-@njit(cache=True)
+@compiled()
 def open_matrix(positions, sigma, matrix):
     """Write erf(gamma r)/r, and the own interaction of Gaussians on the diagonal."""
     n = len(positions)
@@ -56,7 +57,7 @@ def open_matrix(positions, sigma, matrix):
         matrix[i, i] = 1.0 / (_SQRT_PI * sigma[i]) if sigma[i] > 0.0 else 0.0
 
 
-@njit(cache=True)
+@compiled()
 def open_slopes(positions, sigma, charges, slopes):
     """Add the gradient of q.A.q/2."""
     n = len(positions)
@@ -82,7 +83,7 @@ def open_slopes(positions, sigma, charges, slopes):
         slopes[i, 2] -= g2
 
 
-@njit(cache=True)
+@compiled()
 def _screened(square, alpha, spread):
     """Return f = [erf(gamma r) - erf(alpha r)]/r and f'/r."""
     r, x2 = math.sqrt(square), alpha * alpha * square
@@ -94,7 +95,7 @@ def _screened(square, alpha, spread):
     return f, (2.0 / _SQRT_PI * bells - f) / square
 
 
-@njit(cache=True)
+@compiled()
 def _nearest(fractional, cell, i, j):
     """Return the vector from i to an image of j within half of each cell vector."""
     d0, d1, d2 = 0.0, 0.0, 0.0
@@ -107,7 +108,7 @@ def _nearest(fractional, cell, i, j):
     return d0, d1, d2
 
 
-@njit(cache=True)
+@compiled()
 def near_matrix(fractional, cell, images, lengths, sigma, alpha, reach, matrix):
     """Add the near part to the lower triangle; images sorted by their lengths, reach (x where erfc is cut) over alpha or gamma."""
     n = len(fractional)
@@ -135,7 +136,7 @@ def near_matrix(fractional, cell, images, lengths, sigma, alpha, reach, matrix):
                     matrix[i, j] += v
 
 
-@njit(cache=True)
+@compiled()
 def near_slopes(fractional, cell, images, lengths, sigma, alpha, reach, charges, slopes):
     """Add the gradient of q.A.q/2 of the near part."""
     n = len(fractional)
@@ -169,7 +170,7 @@ def near_slopes(fractional, cell, images, lengths, sigma, alpha, reach, charges,
         slopes[i, 2] -= g2
 
 
-@njit(cache=True)
+@compiled()
 def mirror(matrix):
     """Copy the lower triangle to the upper one."""
     n = len(matrix)
@@ -180,7 +181,7 @@ def mirror(matrix):
                     matrix[j, i] = matrix[i, j]
 
 
-@njit(cache=True)
+@compiled()
 def wave_phases(fractional, steps, weights, out):
     """Write weights cos(k.R) and weights sin(k.R) of all charges to the rows 2m and 2m + 1, for k of integer steps (K, 3)."""
     n = len(fractional)

@@ -9,8 +9,8 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 
+from electrode.physics._compiled import compiled
 from electrode.physics._near import OVERLAP, STEPS, TABLE
 from electrode.physics._pairs import Pairs
 from electrode.physics._slater_kernels import differences
@@ -74,7 +74,7 @@ class SlaterPart:
         _tabulated_values(self.local, p.shifts, p.first, p.index, p.code, self.kind, self.table, self.step, self.values, self.slopes)
 
 
-@njit(cache=True, fastmath=True, error_model="numpy", inline="always")
+@compiled(fastmath=True, error_model="numpy", inline="always")
 def _smooth(square, spread, table):
     """Return erf(x)/r and its derivative over r, x = r/sqrt(spread), from the table of erf(x)/x and of its derivative in x^2."""
     u = square / spread * STEPS
@@ -89,7 +89,7 @@ def _smooth(square, spread, table):
     return gamma * (a + u * (da + u * (c2 + u * c3))), 2.0 * gamma / spread * (da + u * (2.0 * c2 + 3.0 * u * c3)) * STEPS
 
 
-@njit(cache=True, fastmath=True, error_model="numpy")
+@compiled(fastmath=True, error_model="numpy")
 def _screened_values(positions, shifts, first, index, code, wide, alpha, cutoff, table, values, slopes):
     wave = 1.0 / (alpha * alpha)
     for i in range(len(first) - 1):
@@ -106,7 +106,7 @@ def _screened_values(positions, shifts, first, index, code, wide, alpha, cutoff,
             values[k], slopes[k] = near - far, near_slope - far_slope
 
 
-@njit(cache=True)
+@compiled()
 def _tabulated_values(positions, shifts, first, index, code, kind, table, step, values, slopes):
     points = table.shape[2] - 1
     for i in range(len(first) - 1):
@@ -126,7 +126,7 @@ def _tabulated_values(positions, shifts, first, index, code, kind, table, step, 
             slopes[k] = (da + u * (2.0 * c2 + 3.0 * u * c3)) / (step * r)
 
 
-@njit(cache=True, fastmath=True)
+@compiled(fastmath=True)
 def multiply(first, index, values, charges, potentials):
     """Add what the pairs contribute to the potentials."""
     for i in range(len(first) - 1):
@@ -138,7 +138,7 @@ def multiply(first, index, values, charges, potentials):
         potentials[i] += v
 
 
-@njit(cache=True, fastmath=True)
+@compiled(fastmath=True)
 def gradients(positions, shifts, first, index, code, slopes, charges, out):
     """Add the gradient of q.A.q/2 of the pairs in the positions."""
     for i in range(len(first) - 1):

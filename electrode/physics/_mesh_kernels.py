@@ -12,12 +12,13 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
+
+from electrode.physics._compiled import compiled
 
 WIDTH = 8  # the highest order
 
 
-@njit(cache=True, fastmath=True, error_model="numpy")
+@compiled(fastmath=True, error_model="numpy")
 def spline_weights(fractional, grid, order):
     """Return weights and derivatives (N, 3, WIDTH) and the first mesh points (N, 3) of all charges."""
     n = len(fractional)
@@ -44,7 +45,7 @@ def spline_weights(fractional, grid, order):
     return weights, slopes, start
 
 
-@njit(cache=True, fastmath=True, error_model="numpy")
+@compiled(fastmath=True, error_model="numpy")
 def spread(charges, atoms, weights, start, order, mesh):
     """Add the charges of some atoms to the mesh."""
     n0, n1, n2 = mesh.shape
@@ -63,7 +64,7 @@ def spread(charges, atoms, weights, start, order, mesh):
             x = x + 1 if x + 1 < n0 else 0
 
 
-@njit(cache=True, fastmath=True, error_model="numpy")
+@compiled(fastmath=True, error_model="numpy")
 def gather(mesh, atoms, weights, start, order, potentials):
     """Add the mesh's potential at some atoms."""
     n0, n1, n2 = mesh.shape
@@ -84,7 +85,7 @@ def gather(mesh, atoms, weights, start, order, potentials):
         potentials[i] += v
 
 
-@njit(cache=True, fastmath=True, error_model="numpy")
+@compiled(fastmath=True, error_model="numpy")
 def gather_gradients(mesh, weights, slopes, start, order, potentials, gradients):
     """Add the mesh's potential at every charge, and its gradient in mesh steps."""
     n0, n1, n2 = mesh.shape
@@ -117,7 +118,7 @@ def gather_gradients(mesh, weights, slopes, start, order, potentials, gradients)
         gradients[i, 2] += g2
 
 
-@njit(cache=True, error_model="numpy")
+@compiled(error_model="numpy")
 def occupied(start, atoms, order, size):
     """Return which planes of the first axis some atoms' splines touch, (size,) bool."""
     out = np.zeros(size, np.bool_)
@@ -127,7 +128,7 @@ def occupied(start, atoms, order, size):
     return out
 
 
-@njit(cache=True, error_model="numpy")
+@compiled(error_model="numpy")
 def scale(spectrum, factor):
     """Multiply a complex array by a real one."""
     flat, factors = spectrum.reshape(-1), factor.reshape(-1)

@@ -7,10 +7,11 @@ W the derivative of the contracted features with respect to M.  A dot over a sym
 
 import math
 
-import numba as nb
 import numpy as np
 
-_jit = nb.njit(cache=True, fastmath=True, error_model="numpy")
+from electrode.physics._compiled import compiled
+
+_jit = compiled(fastmath=True, error_model="numpy")
 
 
 @_jit

@@ -1,6 +1,6 @@
 """Numba kernels of the symmetry functions and their first derivatives, whose exponentials and moments are kept between them (see `_moments`).
 
-The monomial m of the unit vector u is made of a lower one: p_m = p_below(m) u_axis(m).  Its gradient is made of lower ones too, so that a
+Monomials of the unit vector u stand by degree, each degree in falling powers of x, then of y.  Their gradient is made of lower ones, so that a
 sum over monomials v_m dp_m/du_c is one over the lower monomials l alone: count(l, c) v_above(l, c) p_l.
 """
 
@@ -8,36 +8,33 @@ import math
 
 import numpy as np
 
-from electrode.physics._moments import _contract, _expand, _finish, _jit, _self_weight, _to_products, monomials
+from electrode.physics._exponential import falling
+from electrode.physics._moments import _finish, _jit, _self_weight, _to_products, monomials
 
 
 @_jit
-def _shell(d, cutoff, gaussians, u, e, g, g1, known):
-    """Fill the unit vector u and the radial functions g at a vector d, with the exponentials e or, where those are known, with the slopes g1; return the distance."""
-    r = math.sqrt(d[0] * d[0] + d[1] * d[1] + d[2] * d[2])
-    for c in range(3):
-        u[c] = d[c] / r
-    w = math.pi / cutoff
-    c = math.cos(w * r)
-    f = 0.25 * (1.0 + c) ** 2
-    if not known:
-        for k in range(len(gaussians)):
-            x = r - gaussians[k, 0]
-            e[k] = math.exp(-gaussians[k, 1] * x * x)
-            g[k] = e[k] * f
-        return r
-    f1 = -0.5 * w * math.sin(w * r) * (1.0 + c)
+def _bells(r, gaussians, out):
+    """Fill out = exp(-eta (r - c)^2)."""
     for k in range(len(gaussians)):
-        g[k] = e[k] * f
-        g1[k] = e[k] * (f1 - 2.0 * gaussians[k, 1] * (r - gaussians[k, 0]) * f)
-    return r
+        out[k] = falling(gaussians[k, 1] * (r - gaussians[k, 0]) ** 2)
 
 
 @_jit
-def _lower(power):
-    """Return, for each monomial, the lower one and the axis that make it; for each lower one and axis, the higher one and its exponent."""
+def _shell(d, cutoff, shell):
+    """Fill the unit vector of a vector d, its length r, the cutoff function and its slope (6,)."""
+    r = math.sqrt(d[0] * d[0] + d[1] * d[1] + d[2] * d[2])
+    w, inverse = math.pi / cutoff, 1.0 / r
+    c = math.cos(w * r)
+    s = math.sqrt(max(1.0 - c * c, 0.0))
+    for k in range(3):
+        shell[k] = d[k] * inverse
+    shell[3], shell[4], shell[5] = r, 0.25 * (1.0 + c) ** 2, -0.5 * w * s * (1.0 + c)
+
+
+@_jit
+def _higher(power):
+    """Return, for each monomial and axis, the higher one that they make, and its exponent."""
     n = len(power)
-    below, axis = np.zeros(n, np.int64), np.zeros(n, np.int64)
     above, count = np.full((n, 3), -1), np.zeros((n, 3))
     for l in range(n):
         for c in range(3):
@@ -46,34 +43,72 @@ def _lower(power):
                 for k in range(3):
                     match = match and power[m, k] == power[l, k] + (1 if k == c else 0)
                 if match:
-                    below[m], axis[m], above[l, c], count[l, c] = l, c, m, power[m, c]
-    return below, axis, above, count
+                    above[l, c], count[l, c] = m, power[m, c]
+    return above, count
 
 
 @_jit
-def _fill(u, below, axis, p):
+def _fill(u, order, p):
+    """Fill the monomials of u: those of a degree are those below times x, the last of them times y, the very last times z."""
     p[0] = 1.0
-    for m in range(1, len(p)):
-        p[m] = p[below[m]] * u[axis[m]]
+    low, high = 0, 1
+    for degree in range(1, order + 1):
+        n = high - low
+        for k in range(n):
+            p[high + k] = p[low + k] * u[0]
+        for k in range(degree):
+            p[high + n + k] = p[high - degree + k] * u[1]
+        p[high + n + degree] = p[high - 1] * u[2]
+        low, high = high, high + n + degree + 1
+
+
+@_jit
+def _products(M, pairs, order, weight, T):
+    """Fill T[pair, l] = sum over monomials m of degree l of weight_m M[first, m] M[second, m]."""
+    for k in range(len(pairs)):
+        x, y = M[pairs[k, 0]], M[pairs[k, 1]]
+        for l in range(order + 1):
+            total = 0.0
+            for m in range(l * (l + 1) * (l + 2) // 6, (l + 1) * (l + 2) * (l + 3) // 6):
+                total += weight[m] * x[m] * y[m]
+            T[k, l] = total
+
+
+@_jit
+def _products_back(t, M, pairs, order, weight, W):
+    """Fill W = d/dM of sum t[pair, l] T[pair, l]."""
+    W[:] = 0.0
+    for k in range(len(pairs)):
+        a, b = pairs[k]
+        for x, y in ((a, b), (b, a)):
+            for l in range(order + 1):
+                c = t[k, l]
+                for m in range(l * (l + 1) * (l + 2) // 6, (l + 1) * (l + 2) * (l + 3) // 6):
+                    W[x, m] += c * M[y, m]
+    for a in range(len(W)):
+        for m in range(len(weight)):
+            W[a, m] *= weight[m]
 
 
 @_jit
 def values(first, index, vectors, channels, sizes, cutoff, gaussians, pairs, angular_map):
-    """Return the symmetry functions (N, F), the moments (N, rows, monomials) and the exponentials of all neighbours (M, K)."""
+    """Return the symmetry functions (N, F), the moments (N, rows, monomials), and the exponentials (M, K) and shells (M, 6) of all neighbours."""
     n_el, n_rad, n_ang, order = sizes
-    power, degree, weight = monomials(order)
-    below, axis, _, _ = _lower(power)
-    n_atoms, n_mono = len(first) - 1, len(degree)
+    power, _, weight = monomials(order)
+    n_atoms, n_mono = len(first) - 1, len(weight)
     out = np.zeros((n_atoms, n_el * n_rad + len(pairs) * len(angular_map)))
     moments = np.zeros((n_atoms, n_el * n_ang, n_mono))
     p, T, own = np.empty(n_mono), np.empty((len(pairs), order + 1)), np.empty((n_el, n_ang, n_ang))
-    exponentials, u, g, g1 = np.empty((len(index), n_rad + n_ang)), np.empty(3), np.empty(n_rad + n_ang), np.empty(n_rad + n_ang)
+    exponentials, shells, g = np.empty((len(index), n_rad + n_ang)), np.empty((len(index), 6)), np.empty(n_rad + n_ang)
     for i in range(n_atoms):
         own[:], M = 0.0, moments[i]
         for e in range(first[i], first[i + 1]):
             s = channels[index[e]]
-            _shell(vectors[e], cutoff, gaussians, u, exponentials[e], g, g1, False)
-            _fill(u, below, axis, p)
+            _shell(vectors[e], cutoff, shells[e])
+            _bells(shells[e, 3], gaussians, exponentials[e])
+            _fill(shells[e], order, p)
+            for k in range(n_rad + n_ang):
+                g[k] = exponentials[e, k] * shells[e, 4]
             for k in range(n_rad):
                 out[i, s * n_rad + k] += g[k]
             for k in range(n_ang):
@@ -82,31 +117,34 @@ def values(first, index, vectors, channels, sizes, cutoff, gaussians, pairs, ang
                     M[s * n_ang + k, m] += gk * p[m]
                 for l in range(n_ang):
                     own[s, k, l] += gk * g[n_rad + l]
-        _contract(M, M, pairs, degree, weight, T)
+        _products(M, pairs, order, weight, T)
         _finish(T, own, pairs, n_ang, angular_map, out[i, n_el * n_rad :])
-    return out, moments, exponentials
+    return out, moments, exponentials, shells
 
 
 @_jit
-def pull(first, index, vectors, channels, sizes, cutoff, gaussians, pairs, angular_map, moments, exponentials, cotangent):
+def pull(first, index, vectors, channels, sizes, cutoff, gaussians, pairs, angular_map, moments, exponentials, shells, cotangent):
     """Return sum_if cotangent_if dG_if/dR, (N, 3)."""
     n_el, n_rad, n_ang, order = sizes
-    power, degree, weight = monomials(order)
-    below, axis, above, count = _lower(power)
-    n_atoms, n_mono, n_low = len(first) - 1, len(degree), order * (order + 1) * (order + 2) // 6
+    power, _, weight = monomials(order)
+    above, count = _higher(power)
+    n_atoms, n_mono, n_low = len(first) - 1, len(weight), order * (order + 1) * (order + 2) // 6
     out = np.zeros((n_atoms, 3))
     W, t, own = np.empty((n_el * n_ang, n_mono)), np.empty((len(pairs), order + 1)), np.empty((n_el, n_ang, n_ang))
-    p, v, beta, u = np.empty(n_mono), np.empty(n_mono), np.empty(3), np.empty(3)
+    p, v, beta = np.empty(n_mono), np.empty(n_mono), np.empty(3)
     g, g1 = np.empty(n_rad + n_ang), np.empty(n_rad + n_ang)
     for i in range(n_atoms):
         _to_products(cotangent[i, n_el * n_rad :], angular_map, t)
-        _expand(t, moments[i], pairs, degree, weight, W)
+        _products_back(t, moments[i], pairs, order, weight, W)
         _self_weight(t, pairs, n_ang, own)
         for e in range(first[i], first[i + 1]):
             j = index[e]
             s = channels[j]
-            r = _shell(vectors[e], cutoff, gaussians, u, exponentials[e], g, g1, True)
-            _fill(u, below, axis, p)
+            u, r, f, f1 = shells[e, :3], shells[e, 3], shells[e, 4], shells[e, 5]
+            for k in range(n_rad + n_ang):
+                g[k] = exponentials[e, k] * f
+                g1[k] = exponentials[e, k] * (f1 - 2.0 * gaussians[k, 1] * (r - gaussians[k, 0]) * f)
+            _fill(u, order, p)
             along = _along(s, cotangent[i], W, own[s], g, g1, n_rad, n_ang, p, v)
             beta[:] = 0.0
             for l in range(n_low):

@@ -15,9 +15,10 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 from numpy.polynomial import chebyshev
 from scipy.special import erf
+
+from electrode.physics._compiled import compiled
 
 _LENGTHS = (18, 24, 36)  # coefficients, in three tuples: loops short enough for the compiler to unroll
 OVERLAP = 36.0  # gamma^2 r^2 beyond which erfc(gamma r) < 2e-17
@@ -53,7 +54,7 @@ def splitting_polynomial(alpha: float, cutoff: float) -> tuple[tuple[float, ...]
     return falling[:third], falling[third : 2 * third], falling[2 * third :]
 
 
-@njit(cache=True, fastmath=True, error_model="numpy")
+@compiled(fastmath=True, error_model="numpy")
 def _row(positions, shifts, index, code, i, cutoff, near, d0, d1, d2, square):
     """Write the neighbours of an atom within the cutoff with their vectors and r^2; return their number."""
     x, y, z = positions[i, 0], positions[i, 1], positions[i, 2]
@@ -68,7 +69,7 @@ def _row(positions, shifts, index, code, i, cutoff, near, d0, d1, d2, square):
     return int(count)
 
 
-@njit(cache=True, fastmath=True, error_model="numpy")
+@compiled(fastmath=True, error_model="numpy")
 def _split(square, count, cutoff, terms, f, slope):
     """Write 1/r - alpha h and its derivative over r."""
     rate = 2.0 / (cutoff * cutoff)
@@ -89,7 +90,7 @@ def _split(square, count, cutoff, terms, f, slope):
         slope[k] = -inverse * inverse * inverse - 2.0 * rate * dp
 
 
-@njit(cache=True, fastmath=True, error_model="numpy")
+@compiled(fastmath=True, error_model="numpy")
 def overlap(square, both, table):
     """Return gamma h - 1/r and its derivative over r for r^2 and both = 1/gamma^2."""
     u = square / both * STEPS
@@ -102,7 +103,7 @@ def overlap(square, both, table):
     return gamma * value - inverse, 2.0 * gamma * bend / both + inverse * inverse * inverse
 
 
-@njit(cache=True, fastmath=True, error_model="numpy")
+@compiled(fastmath=True, error_model="numpy")
 def near_potentials(positions, shifts, first, index, code, charges, wide, cutoff, terms, table, potentials):
     """Add sum_j q_j [erf(gamma r) - erf(alpha r)]/r; wide = 2 sigma^2."""
     width = np.max(first[1:] - first[:-1]) + 1
@@ -121,7 +122,7 @@ def near_potentials(positions, shifts, first, index, code, charges, wide, cutoff
         potentials[i] += v
 
 
-@njit(cache=True, fastmath=True, error_model="numpy")
+@compiled(fastmath=True, error_model="numpy")
 def near_gradients(positions, shifts, first, index, code, charges, wide, cutoff, terms, table, out):
     """Add the gradient of q.phi/2 in the positions to out (N, :3), and the near potentials to out (N, 3)."""
     width = np.max(first[1:] - first[:-1]) + 1

@@ -7,8 +7,8 @@ and several times faster than one that returns shifts and distances, which dynam
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
+from electrode.physics._compiled import compiled
 from electrode.physics.neighbours import CLOSEST_APPROACH
 
 
@@ -70,7 +70,7 @@ class Pairs:
         return _moved(positions, self.positions) <= 0.25 * skin * skin
 
 
-@njit(cache=True, fastmath=True, error_model="numpy")
+@compiled(fastmath=True, error_model="numpy")
 def _moved(positions, before):
     """Return the largest squared displacement."""
     most = 0.0
@@ -80,7 +80,7 @@ def _moved(positions, before):
     return most
 
 
-@njit(cache=True, error_model="numpy")
+@compiled(error_model="numpy")
 def _search(sorted_positions, place, order, edges, bins, span, most, shifts, reach, first, index, code):
     """Fill the list; return its length, or -1 where there is no room, and the closest pair with its squared distance.
 

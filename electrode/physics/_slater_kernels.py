@@ -18,8 +18,8 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 
+from electrode.physics._compiled import compiled
 from electrode.physics._dense_sums import smeared
 
 MOST = 7  # shells
@@ -48,7 +48,7 @@ _P, _Q = _polynomials()
 _FACTORIAL = np.array([float(math.factorial(2 * n)) for n in range(MOST + 1)])
 
 
-@njit(cache=True)
+@compiled()
 def _sum(coefficients, x, terms):
     value = 0.0
     for k in range(terms - 1, -1, -1):
@@ -56,7 +56,7 @@ def _sum(coefficients, x, terms):
     return value
 
 
-@njit(cache=True)
+@compiled()
 def point_slater(r, b, n):
     """Return r J(r) and its derivative of a point and a Slater charge."""
     x, terms = b * r, 2 * n
@@ -67,7 +67,7 @@ def point_slater(r, b, n):
     return 1.0 - bell * p, b * bell * (p - slope)
 
 
-@njit(cache=True)
+@compiled()
 def two_slater(r, a, na, b, nb):
     """Return r J(r) and its derivative of two Slater charges."""
     value, slope = point_slater(r, b, nb)
@@ -91,7 +91,7 @@ def two_slater(r, a, na, b, nb):
     return value, slope
 
 
-@njit(cache=True)
+@compiled()
 def differences(squares, i, j, exponent, shell, sigma, reach, values, slopes):
     """Write J(r) - erf(gamma r)/r of the pairs (M,), and its slope over r; 0 beyond the reach of both."""
     for m in range(len(squares)):

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-from numba import njit
 from scipy import fft
 
+from electrode.physics._compiled import compiled
 from electrode.units import COULOMB
 
 _SQRT_PI = math.sqrt(math.pi)
@@ -22,7 +22,7 @@ _CUTOFFS = np.geomspace(2.5, 15.0, 16)  # [A]
 _SPACINGS = np.geomspace(0.05, 2.0, 60)  # alpha h
 
 
-@njit(cache=True)
+@compiled()
 def near_pairs(positions, first, index, offset, charges, sigma, alpha, cutoff, potentials, gradients, strain):
     """Add sum_j q_j [erf(gamma r) - erf(alpha r)]/r, its gradient in R_i, and dE/dstrain, from a full list.
 

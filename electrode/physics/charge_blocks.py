@@ -11,8 +11,8 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 
+from electrode.physics._compiled import compiled
 from electrode.physics.charge_interactions import Planar, PlanarPairs
 from electrode.physics.electrostatics import SQRT_PI, PlanarLattice, smeared, tail
 from electrode.units import COULOMB
@@ -69,7 +69,7 @@ def cross_block(first: np.ndarray, second: np.ndarray, width_first: np.ndarray, 
     return COULOMB * value, COULOMB * slopes
 
 
-@njit(cache=True)
+@compiled()
 def _add_near(first, second, images, gamma, alpha, cutoff, value, slopes):
     """Add sum_n [erf(gamma r) - erf(alpha r)]/r over the images within the cutoff."""
     for i in range(len(first)):
@@ -88,7 +88,7 @@ def _add_near(first, second, images, gamma, alpha, cutoff, value, slopes):
                 slopes[i, j, 2] += (near_slope - far_slope) * z
 
 
-@njit(cache=True)
+@compiled()
 def _add_waves(first, second, waves, normal, alpha, area, value, slopes):
     """Add the reciprocal sum over half the plane waves h, and the term h = 0."""
     factor = 2.0 * math.pi / area

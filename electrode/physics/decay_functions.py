@@ -17,9 +17,8 @@ from functools import cached_property
 
 import numpy as np
 
-from electrode.physics._decay_profile import functions_of_height, planes
-
-LARGEST_GAP = 6.0  # between layers of one electrode, along the normal [A]
+from electrode.physics._decay_profile import functions_of_height, heights_of, planes, pulled
+from electrode.physics.one_face import refuse_behind, refuse_two_parts
 
 
 @dataclass(frozen=True)
@@ -45,28 +44,31 @@ class DecayFunctions:
         if not self.switch_width > 0 or not self.sharpness > 0:
             raise ValueError("DecayFunctions: switch_width [A] and sharpness [1/A] must be positive")
 
-    def bind(self, positions, normal, system, electrode) -> DecayKernel:
+    def bind(self, positions, normal, system, electrode, periodic=None) -> DecayKernel:
         """Return the kernel of these functions, see `electrode.bridge.Kernel`.
 
         Parameters
         ----------
         positions : (N, 3) [A];  normal : (S, 3) unit vectors to the electrolyte
         system : (N,) system of each atom;  electrode : (N,) bool
+        periodic : (S,) bool, whether the cell repeats along the normal; None where it does not
 
         Raises
         ------
         ValueError
-            for a system without electrode atoms, or whose electrode is in two parts: there is no single interface then.
+            for a system without electrode atoms, or not one slab with all else above it, see `one_face`: there is no single interface then.
         """
-        present = np.bincount(system[electrode], minlength=len(normal)) > 0
-        if not present.all():
+        normal = np.ascontiguousarray(normal, dtype=np.float64)
+        heights, gaps = heights_of(positions, normal, system, electrode)
+        if (gaps < 0.0).any():
             raise ValueError(
-                f"systems {np.flatnonzero(~present).tolist()} have no electrode atoms, so no interface plane; mark them with "
+                f"systems {np.flatnonzero(gaps < 0.0).tolist()} have no electrode atoms, so no interface plane; mark them with "
                 "positive tags or eir_region = 0"
             )
-        heights = np.einsum("nc,nc->n", positions, normal[system])
-        _refuse_two_slabs(heights[electrode], system[electrode])
-        return DecayKernel(self, np.asarray(normal)[system], heights, system, electrode)
+        refuse_two_parts(gaps)
+        if periodic is not None:
+            refuse_behind(heights, system, electrode, periodic)
+        return DecayKernel(self, normal, heights, system, electrode)
 
 
 @dataclass(frozen=True)
@@ -74,7 +76,7 @@ class DecayKernel:
     """Decaying functions of one set of positions: values (N, K) and derivative products."""
 
     functions: DecayFunctions
-    normals: np.ndarray  # (N, 3)
+    normal: np.ndarray  # (S, 3)
     heights: np.ndarray  # (N,) along the normal [A]
     system: np.ndarray
     electrode: np.ndarray
@@ -109,7 +111,7 @@ class DecayKernel:
 
     def _climb(self, displacement: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Change of z_i, of the mean height of the outer layer, and of sum w z_dot, along a displacement."""
-        rise = np.einsum("nc,nc->n", self.normals, displacement)
+        rise = np.einsum("nc,nc->n", self.normal[self.system], displacement)
         return rise, self._total(self._pulls * rise), self._total(self._weights * rise)
 
     def values(self) -> np.ndarray:
@@ -123,8 +125,8 @@ class DecayKernel:
 
     def pull(self, cotangent: np.ndarray) -> np.ndarray:
         """Return sum_ik g_ik dD_ik/dR, (N, 3)."""
-        slope = (cotangent * self._functions_of_height[1]).sum(1)
-        return self.normals * (slope - self._pulls * self._total(slope))[:, None]
+        weights, mean = self._outer
+        return pulled(cotangent, self._functions_of_height[1], weights, self.functions.sharpness, self.heights, mean, self.normal, self.system)
 
     def pull_along(self, cotangent: np.ndarray, displacement: np.ndarray) -> np.ndarray:
         """Return the derivative of `pull(cotangent)` along the displacement, (N, 3)."""
@@ -134,16 +136,4 @@ class DecayKernel:
         slope_t = (cotangent * self._functions_of_height[2]).sum(1) * (rise - plane)
         pulls_t = beta * (rise - mean) * self._pulls + beta * self._weights * (rise - plane)
         change = slope_t - self._pulls * self._total(slope_t) - pulls_t * self._total(slope)
-        return self.normals * change[:, None]
-
-
-def _refuse_two_slabs(heights, system) -> None:
-    order = np.lexsort((heights, system))
-    gap = np.where(np.diff(system[order]) == 0, np.diff(heights[order]), 0.0)
-    if gap.max(initial=0.0) > LARGEST_GAP:
-        k = int(gap.argmax())
-        raise ValueError(
-            f"system {system[order][k]}: the electrode is in two parts, {gap[k]:.1f} A apart along the normal; expected one slab. Move a slab "
-            "that is cut by the cell's boundary into one piece, or mark only one of two electrodes (tags, eir_region)"
-        )
-
+        return self.normal[self.system] * change[:, None]

@@ -16,10 +16,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
-from numba import njit
 
+from electrode.physics._compiled import compiled
 from electrode.physics.lattice import half_waves, lattice_points, surface_of
 from electrode.units import COULOMB
 
@@ -106,7 +107,7 @@ def coulomb(
     value, gradient = np.zeros((n, n)), np.zeros((n, n, 3))
     hessian = np.zeros((n, n, 3, 3) if second else (1, 1, 3, 3))
     if periodic[0]:
-        plane = PlanarLattice(cell, gamma, splitting)
+        plane = _plane(tuple(map(tuple, np.asarray(cell, float).tolist())), float(gamma.min()), splitting)
         _add_images(plane.wrapped(positions), plane.images, gamma, plane.alpha, plane.cutoff, value, gradient, hessian, second)
         _add_waves(positions, plane.waves, plane.normal, plane.alpha, plane.area, value, gradient, hessian, second)
     else:
@@ -134,13 +135,20 @@ class PlanarLattice:
         self.cutoff = REACH / min(self.alpha, float(gamma.min()))
         self.images = lattice_points(self.vectors, self.cutoff + np.linalg.norm(self.vectors, axis=1).sum())[1]
         self.waves = half_waves(self.vectors, 2.0 * self.alpha * REACH)[1]
+        self.inverse = np.linalg.pinv(self.vectors)
 
     def wrapped(self, positions: np.ndarray) -> np.ndarray:
         """Return the images (N, 3) [A] of positions over the cell."""
-        return positions - np.floor(positions @ np.linalg.pinv(self.vectors)) @ self.vectors
+        return positions - np.floor(positions @ self.inverse) @ self.vectors
 
 
-@njit(cache=True)
+@lru_cache(maxsize=64)
+def _plane(cell: tuple[tuple[float, ...], ...], gamma: float, splitting: float | None) -> PlanarLattice:
+    """Return the lattice of a cell, which lasts from step to step."""
+    return PlanarLattice(np.array(cell), np.array(gamma), splitting)
+
+
+@compiled()
 def smeared(r, gamma):
     """Return f = erf(gamma r)/r, f'/r and f''."""
     x = gamma * r
@@ -148,10 +156,9 @@ def smeared(r, gamma):
         f = 2.0 * gamma / SQRT_PI * (1.0 - x**2 / 3.0 + x**4 / 10.0)
         slope = 2.0 * gamma**3 / SQRT_PI * (-2.0 / 3.0 + 0.4 * x**2 - x**4 / 7.0)
         return f, slope, 2.0 * gamma**3 / SQRT_PI * (-2.0 / 3.0 + 1.2 * x**2 - 5.0 * x**4 / 7.0)
-    f = math.erf(x) / r
-    bell = 0.0
-    if x < 26.0:
-        bell = 2.0 * gamma / SQRT_PI * math.exp(-x * x)
+    f, bell = 1.0 / r, 0.0
+    if x < 6.0:  # erf(6) is 1 to the last digit
+        f, bell = math.erf(x) / r, 2.0 * gamma / SQRT_PI * math.exp(-x * x)
     slope = (bell - f) / r
     curvature = -2.0 * slope / r
     if bell > 0.0:
@@ -159,80 +166,84 @@ def smeared(r, gamma):
     return f, slope / r, curvature
 
 
-@njit(cache=True)
+@compiled()
 def _add_images(positions, images, gamma, alpha, cutoff, value, gradient, hessian, second):
     """Add sum_n [erf(gamma r) - erf(alpha r)]/r over the images within the cutoff, for i <= j."""
-    n = len(positions)
-    for i in range(n):
-        for j in range(i, n):
-            v = 0.0
-            for image in images:
-                d = positions[j] - positions[i] + image
-                r = math.sqrt(d[0] ** 2 + d[1] ** 2 + d[2] ** 2)
-                if r > cutoff:
-                    continue
-                if i == j and r < 1e-9:
-                    own = gamma[i, i] if gamma[i, i] < np.inf else 0.0
-                    v += 2.0 * (own - alpha) / SQRT_PI
-                    continue
-                near, near_slope, near_curve = smeared(r, gamma[i, j])
-                far, far_slope, far_curve = smeared(r, alpha)
-                v += near - far
-                if i == j:
-                    continue
-                slope = near_slope - far_slope
-                twist = (near_curve - far_curve - slope) / r**2
+    d = np.empty(3)
+    for i in range(len(positions)):
+        for j in range(i, len(positions)):
+            width = gamma[i, j]
+            for image in range(len(images)):
                 for k in range(3):
-                    gradient[i, j, k] += slope * d[k]
+                    d[k] = positions[j, k] - positions[i, k] + images[image, k]
+                square = d[0] * d[0] + d[1] * d[1] + d[2] * d[2]
+                if square > cutoff * cutoff:
+                    continue
+                if i == j and square < 1e-18:
+                    value[i, i] += 2.0 * ((width if width < np.inf else 0.0) - alpha) / SQRT_PI
+                    continue
+                r = math.sqrt(square)
+                near, near_slope, near_curve = smeared(r, width)
+                far, far_slope, far_curve = smeared(r, alpha)
+                value[i, j] += near - far
+                slope = near_slope - far_slope
+                if i != j:
+                    for k in range(3):
+                        gradient[i, j, k] += slope * d[k]
                     if second:
-                        hessian[i, j, k, k] += slope
-                        for m in range(3):
-                            hessian[i, j, k, m] += twist * d[k] * d[m]
-            value[i, j] += v
+                        _bend(slope, (near_curve - far_curve - slope) / square, d, hessian[i, j])
 
 
-@njit(cache=True)
+@compiled()
+def _bend(slope, twist, d, out):
+    for k in range(3):
+        out[k, k] += slope
+        for m in range(3):
+            out[k, m] += twist * d[k] * d[m]
+
+
+@compiled()
 def tail(exponent, x):
-    """Return exp(exponent) erfc(x), zero where the product underflows."""
-    if x > 26.0:
+    """Return exp(exponent) erfc(x), zero where that is below 1e-17 of one."""
+    if x > 0.0 and exponent - x * x < -40.0:
         return 0.0
     return math.exp(exponent) * math.erfc(x)
 
 
-@njit(cache=True)
+@compiled()
 def _add_waves(positions, waves, normal, alpha, area, value, gradient, hessian, second):
     """Add the reciprocal sum over half the plane waves h, and the term h = 0, for i <= j.
 
     (2 pi / area) sum_h cos(h.d)/h [e^(hz) erfc(h/2a + az) + e^(-hz) erfc(h/2a - az)]
     - (2 pi / area) [exp(-(az)^2)/(a sqrt(pi)) + z erf(az)]
     """
-    n = len(positions)
-    factor = 2.0 * math.pi / area
+    n, factor, height, lengths = len(positions), 2.0 * math.pi / area, positions @ normal, np.sqrt((waves**2).sum(axis=1))
+    cosine, sine = np.cos(positions @ waves.T), np.sin(positions @ waves.T)
     for i in range(n):
         for j in range(i, n):
-            d = positions[j] - positions[i]
-            z = d[0] * normal[0] + d[1] * normal[1] + d[2] * normal[2]
-            bell = math.exp(-((alpha * z) ** 2)) / SQRT_PI
-            v = -factor * (bell / alpha + z * math.erf(alpha * z))
-            step, bend = -factor * math.erf(alpha * z), -2.0 * factor * alpha * bell
+            z = height[j] - height[i]
+            bell, rise = math.exp(-((alpha * z) ** 2)) / SQRT_PI, math.erf(alpha * z)
+            value[i, j] -= factor * (bell / alpha + z * rise)
             for k in range(3):
-                gradient[i, j, k] += step * normal[k]
+                gradient[i, j, k] -= factor * rise * normal[k]
                 if second:
                     for m in range(3):
-                        hessian[i, j, k, m] += bend * normal[k] * normal[m]
-            for wave in waves:
-                h = math.sqrt(wave[0] ** 2 + wave[1] ** 2 + wave[2] ** 2)
-                phase = wave[0] * d[0] + wave[1] * d[1] + wave[2] * d[2]
-                up = tail(h * z, 0.5 * h / alpha + alpha * z)
-                down = tail(-h * z, 0.5 * h / alpha - alpha * z)
+                        hessian[i, j, k, m] -= 2.0 * factor * alpha * bell * normal[k] * normal[m]
+            for w in range(len(waves)):
+                h = lengths[w]
+                up, down = tail(h * z, 0.5 * h / alpha + alpha * z), tail(-h * z, 0.5 * h / alpha - alpha * z)
                 f, f1 = factor / h * (up + down), factor * (up - down)
-                f2 = h * h * f - 4.0 * factor * alpha * bell * math.exp(-((0.5 * h / alpha) ** 2))
-                c, s = math.cos(phase), math.sin(phase)
-                v += c * f
+                c, s = cosine[i, w] * cosine[j, w] + sine[i, w] * sine[j, w], cosine[i, w] * sine[j, w] - sine[i, w] * cosine[j, w]
+                value[i, j] += c * f
                 for k in range(3):
-                    gradient[i, j, k] += -s * f * wave[k] + c * f1 * normal[k]
-                    if second:
-                        for m in range(3):
-                            cross = wave[k] * normal[m] + wave[m] * normal[k]
-                            hessian[i, j, k, m] += c * (f2 * normal[k] * normal[m] - f * wave[k] * wave[m]) - s * f1 * cross
-            value[i, j] += v
+                    gradient[i, j, k] += c * f1 * normal[k] - s * f * waves[w, k]
+                if second:
+                    f2 = h * h * f - 4.0 * factor * alpha * bell * math.exp(-((0.5 * h / alpha) ** 2))
+                    _bend_wave(c, s, f, f1, f2, waves[w], normal, hessian[i, j])
+
+
+@compiled()
+def _bend_wave(c, s, f, f1, f2, wave, normal, out):
+    for k in range(3):
+        for m in range(3):
+            out[k, m] += c * (f2 * normal[k] * normal[m] - f * wave[k] * wave[m]) - s * f1 * (wave[k] * normal[m] + wave[m] * normal[k])

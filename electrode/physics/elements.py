@@ -10,6 +10,8 @@ Cleri and Rosato 1993, https://doi.org/10.1103/PhysRevB.48.22 (metals)
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 
 from electrode.metals import ELECTRODE_ELEMENTS
@@ -83,9 +85,17 @@ def element_places(numbers: np.ndarray, elements: tuple[int, ...]) -> np.ndarray
     ValueError
         for an element that is not among them.
     """
-    unknown = sorted(set(np.asarray(numbers).tolist()) - set(elements))
-    if unknown:
+    table, numbers = _places(elements), np.asarray(numbers)
+    places = table[np.minimum(numbers, len(table) - 1)]
+    if len(places) and places.min() < 0:
+        unknown = sorted(set(numbers.tolist()) - set(elements))
         raise ValueError(f"elements {unknown} (atomic numbers) are not among those described, {sorted(elements)}")
-    table = np.zeros(max(elements) + 1, dtype=np.int64)
+    return places
+
+
+@lru_cache(maxsize=64)
+def _places(elements: tuple[int, ...]) -> np.ndarray:
+    """Return the place of each atomic number, -1 for those that are not among the elements and for all beyond."""
+    table = np.full(max(elements) + 2, -1, dtype=np.int64)
     table[list(elements)] = np.arange(len(elements))
-    return table[numbers]
+    return table

@@ -19,8 +19,8 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from numba import njit
 
+from electrode.physics._compiled import compiled
 from electrode.physics.lattice import half_waves, lattice_points
 from electrode.units import COULOMB
 
@@ -167,7 +167,7 @@ def _gamma(n: int, sigma: np.ndarray | None) -> np.ndarray:
         return 1.0 / np.sqrt(2.0 * (sigma[:, None] ** 2 + sigma[None, :] ** 2))
 
 
-@njit(cache=True)
+@compiled()
 def _screened(r, gamma, alpha):
     """Return f = [erf(gamma r) - erf(alpha r)]/r and f'/r."""
     f = (math.erfc(alpha * r) - math.erfc(gamma * r)) / r
@@ -177,7 +177,7 @@ def _screened(r, gamma, alpha):
     return f, (2.0 / _SQRT_PI * bells - f) / r**2
 
 
-@njit(cache=True)
+@compiled()
 def _add_near(fractional, cell, images, gamma, alpha, cutoff, charges, potentials, slopes, strain):
     """Add the sum over images to the potentials, their gradients and the strain derivative."""
     n = len(fractional)

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numba as nb
 import numpy as np
 
+from electrode.physics._compiled import compiled
 from electrode.physics.neighbours import NeighbourList, neighbour_list, refuse_closest
 
 
@@ -25,8 +25,7 @@ class _Seen:
 
     def near(self, positions: np.ndarray, cell: np.ndarray, pbc: np.ndarray, distance: float) -> bool:
         """Return whether this is the same cell with every atom closer than a distance to its place."""
-        same = self.positions.shape == positions.shape and np.array_equal(self.cell, cell) and np.array_equal(self.pbc, pbc)
-        return same and bool((((positions - self.positions) ** 2).sum(axis=1) < distance**2).all())
+        return self.positions.shape == positions.shape and _near(self.positions, positions, self.cell, cell, self.pbc, pbc, distance)
 
 
 class KeptNeighbours:
@@ -56,7 +55,22 @@ class KeptNeighbours:
         return NeighbourList(first, index, offset)
 
 
-@nb.njit(cache=True)
+@compiled()
+def _near(old, new, old_cell, cell, old_pbc, pbc, distance):
+    """Return whether cell and periodicity are the same and every atom has moved by less than a distance."""
+    for a in range(3):
+        if old_pbc[a] != pbc[a]:
+            return False
+        for b in range(3):
+            if old_cell[a, b] != cell[a, b]:
+                return False
+    for i in range(len(old)):
+        if not (new[i, 0] - old[i, 0]) ** 2 + (new[i, 1] - old[i, 1]) ** 2 + (new[i, 2] - old[i, 2]) ** 2 < distance**2:
+            return False
+    return True
+
+
+@compiled()
 def _narrowed(first, index, offset, positions, cutoff):
     """Return the list of the pairs closer than the cutoff, and the two atoms and the distance of the closest."""
     kept, kept_index, kept_offset = np.zeros(len(first), np.int64), np.empty_like(index), np.empty_like(offset)

@@ -9,11 +9,9 @@ is bitwise what `neighbour_list` gives.
 from __future__ import annotations
 
 import json
-import os
-import shutil
-import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import closing
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
@@ -22,6 +20,7 @@ import numpy as np
 
 from electrode.data.dataset import MappedDataset
 from electrode.data.dataset_writer import ArrayFile
+from electrode.output import replacing_folder
 from electrode.physics.neighbours import NeighbourList, neighbour_list
 
 VERSION = 1
@@ -96,15 +95,9 @@ def build_neighbours(dataset: MappedDataset, cutoff: float, workers: int = 1, fo
             return NeighbourStore(dataset, cutoff)
         if not (folder / "head.json").is_file():
             raise FileExistsError(f"{folder} exists and holds no neighbour lists: only those are replaced. Remove it yourself.")
-        shutil.rmtree(folder)
-    draft = Path(tempfile.mkdtemp(dir=folder.absolute().parent, prefix=f".{folder.name}."))
-    try:
-        draft.chmod(0o755)
+    with replacing_folder(folder) as draft:
         _write(draft, _searched(dataset, cutoff, workers))
         (draft / "head.json").write_text(json.dumps(_head(dataset, cutoff), indent=1) + "\n", encoding="utf-8")
-        os.rename(draft, folder)
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
     return NeighbourStore(dataset, cutoff)
 
 
@@ -118,15 +111,12 @@ def _is_ours(folder: Path, dataset: MappedDataset, cutoff: float) -> bool:
 
 def _write(folder: Path, pieces: Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]) -> None:
     first, index, shift = ArrayFile(folder / "first.npy", "<i8"), ArrayFile(folder / "index.npy", "<i4"), ArrayFile(folder / "shift.npy", "|i1", (3,))
-    try:
+    with closing(first), closing(index), closing(shift):
         first.append(np.zeros(1, dtype=np.int64))
         for counts, indices, shifts in pieces:
             first.append(index.length + np.cumsum(counts))
             index.append(indices)
             shift.append(shifts)
-    finally:
-        for file in (first, index, shift):
-            file.close()
 
 
 def _searched(dataset: MappedDataset, cutoff: float, workers: int) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:

@@ -9,8 +9,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from electrode.physics._compiled import compiled
+
 Find = Callable[..., "NeighbourList"]  # place in the batch, positions, cell, pbc, cutoff -> list
 CLOSEST_APPROACH = 0.4  # [A]; closer pairs are an error in the input, not physics
+_BINS, _MOST_BINS = 9e4, 1e9  # in all before vesin makes them fewer (at 1e5), and along one direction (32 bits)
 
 
 @dataclass(frozen=True)
@@ -30,14 +33,23 @@ class NeighbourList:
 
     def vectors(self, positions: np.ndarray) -> np.ndarray:
         """Return the vectors from each atom to its neighbours, (M, 3) [A]."""
-        centre = np.repeat(np.arange(len(self.first) - 1), np.diff(self.first))
-        return positions[self.index] + self.offset - positions[centre]
+        return _vectors(self.first, self.index, self.offset, positions)
 
     def around(self, atoms: np.ndarray) -> NeighbourList:
         """Return the neighbours of some atoms, (N,) bool; the others keep none."""
         counts = np.diff(self.first)
         kept = np.repeat(atoms, counts)
         return NeighbourList(np.concatenate([[0], np.cumsum(np.where(atoms, counts, 0))]).astype(np.int64), self.index[kept], self.offset[kept])
+
+
+@compiled()
+def _vectors(first, index, offset, positions):
+    out = np.empty(offset.shape)
+    for i in range(len(first) - 1):
+        for e in range(first[i], first[i + 1]):
+            for c in range(3):
+                out[e, c] = positions[index[e], c] + offset[e, c] - positions[i, c]
+    return out
 
 
 def neighbour_list(positions: np.ndarray, cell: np.ndarray, pbc: np.ndarray, cutoff: float) -> NeighbourList:
@@ -53,14 +65,16 @@ def neighbour_list(positions: np.ndarray, cell: np.ndarray, pbc: np.ndarray, cut
     Raises
     ------
     ValueError
-        if two atoms are closer than 0.4 A.
+        if two atoms, or an atom and its image, are closer than 0.4 A.
     """
     from vesin import NeighborList  # imports torch where torch is installed: only when a list is needed
 
+    box = _box(positions, cell, pbc, cutoff)
+    _refuse_box(box, positions, pbc, cutoff)
     search = NeighborList(cutoff=float(cutoff), full_list=True, sorted=True)
     i, j, shift, distance = search.compute(
         points=np.ascontiguousarray(positions, dtype=np.float64),
-        box=_box(positions, cell, pbc, cutoff),
+        box=box,
         periodic=np.asarray(pbc, dtype=bool),
         quantities="ijSd",
     )
@@ -81,6 +95,30 @@ def refuse_closest(i: int, j: int, distance: float) -> None:
         )
 
 
+def _refuse_box(box: np.ndarray, positions: np.ndarray, pbc: np.ndarray, cutoff: float) -> None:
+    """Raise ValueError for a cell in which an atom meets its own image, or so large and flat that vesin would take the process down.
+
+    vesin counts its bins along each direction; where there are more than it allows, it makes all counts smaller in proportion, and divides
+    by those that become zero.
+    """
+    periodic = np.asarray(pbc, dtype=bool)
+    with np.errstate(all="ignore"):
+        heights, lengths = 1.0 / np.linalg.norm(np.linalg.inv(box), axis=0), np.linalg.norm(box, axis=1)
+        spans = np.where(periodic | np.isinf(lengths), heights, np.ptp(positions @ (box / lengths[:, None]).T, axis=0))
+        bins = np.maximum(np.floor(spans / cutoff), 1.0)
+        fits = bins.max() < _MOST_BINS and bins.min() * min(np.cbrt(_BINS / bins.prod()), 1.0) >= 1.0
+    if not fits:
+        wide = " x ".join(f"{x:.3g}" for x in spans)
+        raise ValueError(f"atoms and cell span {wide} A, too much for a search of neighbours closer than {cutoff:g} A. Check their units, and for atoms that were lost")
+    if heights[periodic].min(initial=np.inf) >= CLOSEST_APPROACH:
+        return
+    from ase.geometry import minkowski_reduce
+
+    shortest = np.linalg.norm(minkowski_reduce(box, pbc)[0][periodic], axis=1).min()
+    if shortest < CLOSEST_APPROACH:
+        raise ValueError(f"each atom is {shortest:.3g} A from its own image; expected at least {CLOSEST_APPROACH} A. Check the cell and its unit")
+
+
 @contextmanager
 def found_by(find: Find) -> Iterator[None]:
     """Let `batch_neighbours` ask `find` for its lists inside this block, e.g. `KeptNeighbours.find`, which gives the same sooner."""
@@ -98,10 +136,11 @@ def batch_neighbours(positions, cell, pbc, counts, cutoff: float) -> NeighbourLi
     ----------
     positions : (N, 3) [A];  cell : (S, 3, 3) [A];  pbc : (S, 3) bool;  counts : (S,) atoms of each system
     """
-    find, starts = _finder.get(), np.concatenate([[0], np.cumsum(counts)])
+    find = _finder.get()
+    if len(cell) == 1:
+        return find(0, positions, cell[0], pbc[0], cutoff)
+    starts = np.concatenate([[0], np.cumsum(counts)])
     lists = [find(k, positions[a:b], cell[k], pbc[k], cutoff) for k, (a, b) in enumerate(zip(starts[:-1], starts[1:]))]
-    if len(lists) == 1:
-        return lists[0]
     pairs = np.concatenate([[0], np.cumsum([len(x.index) for x in lists])])
     return NeighbourList(
         first=np.concatenate([[0], *(x.first[1:] + p for x, p in zip(lists, pairs))]).astype(np.int64),

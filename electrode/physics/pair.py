@@ -22,9 +22,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-from numba import njit
 
 from electrode.physics import _bond_terms
+from electrode.physics._compiled import compiled
 from electrode.physics.elements import BOND_RADIUS, COHESION, EFFECTIVE_CHARGE, METAL
 from electrode.physics.neighbours import NeighbourList
 
@@ -68,7 +68,7 @@ class Bonds:
 
     def pull(self, slope: np.ndarray) -> np.ndarray:
         """Return the gradient (N, 3) of a sum over bonds whose terms have the derivative `slope` (M,) in r."""
-        return _scatter(self.i, self.j, slope[:, None] * self.direction, self.n_atoms)
+        return _bond_terms.pulled(self.i, self.j, slope, self.direction, self.n_atoms)
 
     def pull_along(self, slope: np.ndarray, change: np.ndarray, displacement: np.ndarray) -> np.ndarray:
         """Return the derivative of `pull(slope)` along a displacement which changes the slopes by `change` (M,)."""
@@ -78,7 +78,7 @@ class Bonds:
         return _scatter(self.i, self.j, change[:, None] * self.direction + slope[:, None] * turn, self.n_atoms)
 
 
-@njit(cache=True)
+@compiled()
 def _scatter(i, j, vectors, n_atoms):
     out = np.zeros((n_atoms, 3))
     for b in range(len(i)):
@@ -138,11 +138,10 @@ class ShortRange:
     """
 
     def __init__(self, numbers: np.ndarray, bonds: Bonds, cutoff: float):
-        elements, kind = np.unique(numbers, return_inverse=True)
+        elements, kind = _bond_terms.kinds(numbers)
         terms = _bonds_among(tuple(elements.tolist()))
         self.bonds = bonds
-        self.repulsion, self.square = _bond_terms.bond_terms(bonds.i, bonds.j, kind, bonds.distance, *terms, float(cutoff), len(elements))
-        self.root = np.sqrt(bonds.total(self.square[0]) + _ROOT**2)
+        self.repulsion, self.square, self.root = _bond_terms.bond_terms(bonds.i, bonds.j, kind, bonds.distance, *terms, float(cutoff), len(elements), _ROOT)
 
     def atom_energies(self) -> np.ndarray:
         """Return each atom's share of the energy, (N,) [eV]."""
@@ -154,7 +153,7 @@ class ShortRange:
 
     def slopes(self) -> np.ndarray:
         """Return the derivative of atom i's share with respect to each of its bonds, (M,) [eV/A]."""
-        return 0.5 * self.repulsion[1] - self.square[1] / (2.0 * self.root[self.bonds.i])
+        return _bond_terms.slopes(self.bonds.i, self.repulsion, self.square, self.root)
 
     def slopes_along(self, displacement: np.ndarray) -> np.ndarray:
         """Return the change of `slopes` along a displacement (N, 3), (M,)."""

@@ -59,6 +59,8 @@ class Sampler:
     def __post_init__(self):
         if not (self.temperature > 0 and self.n_beads >= 1):
             raise ValueError(f"Sampler: expected a positive temperature [K] and at least one bead, got {self.temperature} and {self.n_beads}")
+        if not set(self.ring_atoms.tolist()) <= set(range(len(self.atoms))):
+            raise ValueError(f"Sampler.quantised: expected atoms from 0 to {len(self.atoms) - 1}, got {self.ring_atoms.tolist()}")
         held = held_atoms(self.atoms)
         if self.coordinate is not None:
             check_coordinate(self.coordinate, self.atoms, held)

@@ -54,7 +54,7 @@ def _connect(host: str, port: int, unix: str | None) -> socket.socket:
     connection = socket.socket(socket.AF_INET if unix is None else socket.AF_UNIX)
     try:
         connection.connect((host, port) if unix is None else place)
-    except OSError as error:
+    except (OSError, OverflowError) as error:  # the latter for a port beyond 65535
         connection.close()
         raise ConnectionError(f"no server at {place} ({error}). Start i-PI or the other server first, with the same address") from error
     return connection

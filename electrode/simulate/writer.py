@@ -8,7 +8,7 @@ import ase.io
 from ase.io.trajectory import Trajectory
 
 from electrode.calculator import to_record
-from electrode.output import refuse_existing
+from electrode.output import appending, refuse_existing
 
 SUFFIXES = (".traj", ".xyz", ".extxyz")
 
@@ -38,15 +38,20 @@ class FrameWriter:
         refuse_existing([self.path], False)
 
     def __call__(self) -> None:
-        """Append the present frame, unless its step was written."""
+        """Append the present frame, unless its step was written; NoRoom on a full disk, the file then ends with the frame before."""
         dynamics = self.dynamics
         if self.last == dynamics.nsteps:
             return
         frame = to_record(dynamics.atoms)
         frame.info |= {"md_step": dynamics.nsteps, "md_time_fs": dynamics.time, "md_conserved_eV": dynamics.conserved}
+        with appending(self.path):
+            self._append(frame)
+        self.last = dynamics.nsteps
+
+    def _append(self, frame) -> None:
         if self.path.suffix == ".traj":
-            with Trajectory(self.path, "a") as file:
+            file = Trajectory(self.path, "a")
+            with file.backend.fd:  # ASE leaves it open where writing fails, and what it holds would follow later
                 file.write(frame)
         else:
             ase.io.write(self.path, frame, format="extxyz", append=True)
-        self.last = dynamics.nsteps

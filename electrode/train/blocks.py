@@ -8,7 +8,6 @@ atoms or more in about the same time.  A model without kernels is given the posi
 
 from __future__ import annotations
 
-import copy
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -75,12 +74,11 @@ class Block:
 
     def _part(self, rows: Tensor, of_atoms: Callable[[Tensor], Tensor]) -> Structure:
         """Return the frames' structure without its checks, which the whole has passed: they would take as long as a small network."""
-        whole, part = self.structure, copy.copy(self.structure)
+        whole, part = self.structure, object.__new__(Structure)  # not a copy, which would keep the areas and counts of the whole
         n = len(whole.system) // len(self)
         values = {name: of_atoms(getattr(whole, name)) for name in ("numbers", "positions", "electrode")}
         values |= {"cell": whole.cell[rows], "pbc": whole.pbc[rows], "system": torch.arange(len(rows)).repeat_interleave(n)}
-        if whole.countercharge_gap is not None:
-            values["countercharge_gap"] = whole.countercharge_gap[rows]
+        values |= {"countercharge_gap": None if whole.countercharge_gap is None else whole.countercharge_gap[rows], "share": None}
         for name, value in values.items():
             object.__setattr__(part, name, value)
         return part

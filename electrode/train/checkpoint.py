@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import signal
 import threading
 from collections.abc import Mapping, Sequence
@@ -20,7 +19,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from electrode.data.record import ElectrifiedFrame
-from electrode.output import refuse_existing
+from electrode.output import refuse_existing, replacing
 
 FORMAT = "1"
 _LABELS = ("energy", "energy_kind", "n_excess", "nelect_neutral", "mu", "mu_zero", "efield", "forces", "hardness", "dipole", "born_charges", "trajectory", "method_id")
@@ -60,15 +59,10 @@ class Checkpoint:
 
 
 def write_checkpoint(path: str | Path, tensors: Mapping[str, Tensor], state: Mapping) -> None:
-    """Replace the file by these tensors and this state, completely or not at all."""
-    path = Path(path)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        header = {"format": FORMAT, "state": json.dumps(state)}
+    """Replace the file by these tensors and this state, completely or not at all; NoRoom on a full disk, see `output.telling_of_room`."""
+    header = {"format": FORMAT, "state": json.dumps(state)}
+    with replacing(path, force=True) as part:
         save_file({k: v.detach().clone().contiguous() for k, v in tensors.items()}, part, metadata=header)
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def read_checkpoint(path: str | Path) -> tuple[dict[str, Tensor], dict]:

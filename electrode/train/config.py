@@ -36,6 +36,8 @@ class TrainConfig:
     polish : number, in tens, of full-batch quasi-Newton iterations at most after the descent, see `polish`; 0 for none
     polish_share : share of `max_minutes` that they may take
     freeze : weights that wait or move slowly, see `freezing`; none by default
+    single : compute in single precision while training, where the scheme's network can (those in a field); the weights stay double
+    response_rows : components of the polarisation, of three, whose Born charges and polarisability a step learns from, see `thinning`
     seed : of the order of frames and of the draws
     """
 
@@ -55,6 +57,8 @@ class TrainConfig:
     polish: int = 0
     polish_share: float = 0.3
     freeze: tuple[Freeze, ...] = ()
+    single: bool = False
+    response_rows: int = 3
     seed: int = 0
 
     def __post_init__(self):
@@ -69,7 +73,8 @@ class TrainConfig:
             raise ValueError("TrainConfig: expected bootstrap or posterior, got both; members are drawn in one way")
         if (self.patience is not None and self.patience < 1) or self.polish < 0:
             raise ValueError(f"TrainConfig: expected patience >= 1 or None and polish >= 0, got {self.patience} and {self.polish}")
-
+        if self.response_rows not in (1, 2, 3):
+            raise ValueError(f"TrainConfig.response_rows: expected 1, 2 or 3 components of the polarisation, got {self.response_rows}")
         if self.freeze and self.polish:
             raise ValueError("TrainConfig: expected freeze or polish, got both; polishing moves all weights")
 

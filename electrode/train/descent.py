@@ -21,6 +21,7 @@ from electrode.train.keeping import Keeper
 from electrode.train.loss import counts, loss, root_mean_square
 from electrode.train.predictions import member_predictions, members_of
 from electrode.train.processes import Processes
+from electrode.train.thinning import thinned
 
 VALIDATION_BATCH = 256  # frames in one evaluation
 
@@ -97,6 +98,7 @@ class Descent:
     def _step(self, batch: Block, caught: int) -> int:
         """Take a step, and return a number other than 0 where a process caught a signal."""
         config = self.config
+        batch = thinned(batch, config.response_rows, np.random.default_rng([config.seed, self.course.epoch, self.course.batch]))  # alike where it is gone on with
         of = self.processes.sum(counts(config.terms, batch))
         self.optimiser.zero_grad()
         value = torch.zeros(self.members, dtype=torch.float64)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import asdict
 
 import numpy as np
 import torch
 
 from electrode.models.base import Model
+from electrode.nn.precision import single_precision
 from electrode.train.blocks import Block, blocks
 from electrode.train.bootstrap import bootstrap_weights
 from electrode.train.checkpoint import Checkpoint, Interruption, fingerprint
@@ -72,7 +74,8 @@ def fit(
     identity = _identity(model, training_frames, validation_frames, config, processes) if checkpoint else {}
     descent = Descent(model, data, check, config, progress, checkpoint, identity, processes)
     with Interruption(checkpoint is not None) as stop:
-        descent.run(stop)
+        with single_precision([getattr(model, "pattern", model)]) if config.single else nullcontext():
+            descent.run(stop)
         training = descent.training
         if config.polish:
             polish(training, data, check, config, progress, stop, processes)

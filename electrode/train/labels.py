@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from electrode.data.cells import reorder
 from electrode.data.problems import fault
 from electrode.data.record import CONVERTIBLE_ZEROS, ElectrifiedFrame
 from electrode.models.base import Model
@@ -63,10 +64,14 @@ def held(model: Model, frames: Sequence[ElectrifiedFrame]) -> dict[str, Tensor]:
     Raises
     ------
     DataError
-        where a frame lacks the natural variable.
+        where a frame lacks the natural variable, or has the surface's normal along another vector than the third.
     ValueError
         for a frame in a field that the model does not read, or a net charge in a field along a periodic direction.
     """
+    for frame in frames:
+        if frame.normal in (0, 1):
+            mend = f"reorder vectors and pbc by {reorder(frame.normal)}, with eir_normal = 2"
+            raise fault(frame.where, f"eir_normal = {frame.normal}: models have the surface along the cell's first two vectors", mend)
     natural = [f.charge if model.natural == "charge" else f.potential for f in frames]
     fields = np.array([np.zeros(3) if f.efield is None else f.efield for f in frames], dtype=np.float64)
     found = {model.natural: torch.tensor(natural, dtype=torch.float64)}

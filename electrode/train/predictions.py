@@ -13,6 +13,7 @@ from torch import Tensor
 from electrode.models.base import Model
 from electrode.models.committee import Committee
 from electrode.state import Control
+from electrode.train.thinning import labelled_rows
 
 if TYPE_CHECKING:
     from electrode.train.blocks import Block
@@ -85,13 +86,13 @@ def _derivatives(model, block, held, leaves, out, create_graph, quantities) -> d
 
 
 def _of_polarisation(block: Block, dipole: Tensor, field: Tensor, leaves: dict[str, Tensor], create_graph: bool) -> dict[str, Tensor]:
-    """Return "born_charges" (..., B, 9n) and "polarizability" (..., B, 9), zeros where the block has neither label."""
-    labels = [block.labels[q] for q in ("born_charges", "polarizability") if q in block.labels]
-    if labels and all(torch.isnan(x).all() for x in labels):
-        return {name: dipole.new_zeros(*dipole.shape[:-1], size) for name, size in (("born_charges", 3 * block.structure.positions.numel() // len(block)), ("polarizability", 9))}
-    each = [_gradient(dipole[..., k], [field, *leaves.values()], create_graph) for k in range(3)]
-    by_atom = [z.reshape(*z.shape[:-1], -1, 3) for z in (_pulled(block, leaves, e[1:]) for e in each)]  # (..., B, n, displacement) of one polarisation
-    return {"born_charges": torch.stack(by_atom, dim=-2).flatten(-3), "polarizability": torch.stack([e[0] for e in each], dim=-2).flatten(-2)}
+    """Return "born_charges" (..., B, 9n) and "polarizability" (..., B, 9), zeros in rows where the block has neither label."""
+    lead, n = dipole.shape[:-1], block.structure.positions.numel() // len(block)
+    by_atom, by_field = [dipole.new_zeros(*lead, n // 3, 3)] * 3, [dipole.new_zeros(*lead, 3)] * 3
+    for k in labelled_rows(block):
+        slope, *moved = _gradient(dipole[..., k], [field, *leaves.values()], create_graph)
+        by_field[k], by_atom[k] = slope, _pulled(block, leaves, moved).reshape(*lead, -1, 3)  # (..., B, n, displacement)
+    return {"born_charges": torch.stack(by_atom, dim=-2).flatten(-3), "polarizability": torch.stack(by_field, dim=-2).flatten(-2)}
 
 
 def _gradient(value: Tensor, wrt: list[Tensor], create_graph: bool) -> tuple[Tensor, ...]:

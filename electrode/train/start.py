@@ -136,11 +136,11 @@ def fit_energies(model: Model, frames: Sequence, elements: Sequence[int]) -> Non
 def _energies(model: Model) -> tuple[Tensor, tuple[int, ...]]:
     """Return the table of the elements' energies and its elements in order."""
     if hasattr(model, "heads") and hasattr(model.heads, "offsets"):
-        return model.heads.offsets.data[:, 0], _elements(asdict(model.config))
+        return model.heads.offsets.detach()[:, 0], _elements(asdict(model.config))
     tables = [v for name, v in (*model.named_parameters(), *model.named_buffers()) if name.split(".")[-1] in ("element_energy", "atomic_energies")]
     if len(tables) != 1:
         raise ValueError(f"start: {type(model).__name__} has no energies of its elements, so that it cannot take new ones; start from frames of its own elements")
-    return tables[0].data.reshape(-1), _elements(asdict(model.config))
+    return tables[0].detach().reshape(-1), _elements(asdict(model.config))
 
 
 def _elements(plain: dict) -> tuple[int, ...]:

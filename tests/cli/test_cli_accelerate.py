@@ -28,12 +28,12 @@ def test_barriers_at_potentials(call, tmp_path, files):
     assert code == 0, err
     rows = json.loads((tmp_path / "b.json").read_text())
     assert [row["barrier_eV"] for row in rows] == pytest.approx([grand_saddle(u + 4.44)[0] for u in (-0.14, 0.06)], abs=5e-3)
-    assert "calls at a charge" in out and out.count("V, call") == sum(row["fixed_charge_calls"] for row in rows) and (tmp_path / "b.png").is_file()
+    assert "calls at a charge" in out and out.count("V on SHE = ") == 2 * sum(row["fixed_charge_calls"] for row in rows) and (tmp_path / "b.png").is_file()
     assert len(ase.io.read(tmp_path / "S" / "path.traj", ":")) == 14
     code, _, err = call(*WORDS, "--potential", "0.06", "--reference", "SHE")
     assert code == 2 and "--resume" in err
     code, out, _ = call(*WORDS, "--potential", "0.06", "-0.14", "--reference", "SHE", "--resume", "--json", "again.json")
-    assert code == 0 and "V, call" not in out and json.loads((tmp_path / "again.json").read_text()) == rows[::-1]
+    assert code == 0 and "absolute, call" not in out and json.loads((tmp_path / "again.json").read_text()) == rows[::-1]
 
 
 def test_a_calculator_that_knows_no_potential(call, tmp_path, files):

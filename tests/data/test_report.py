@@ -10,6 +10,7 @@ from test_carriers import frame
 from test_findings import CHARGES, state
 
 from electrode.data.doctor import diagnose, to_json
+from electrode.data.problems import Problem
 from electrode.data.report import contents, examine, grouped, lines
 
 
@@ -46,6 +47,11 @@ def test_problems_of_one_kind_are_counted_together():
     assert count == 5 and first.rule == "V17" and "and 4 more like it" in "\n".join(lines(examine({"a": frames})))
     mixed = [replace(f, forces=np.array([[0.0] * 3] * 2)) if k else f for k, f in enumerate(frames)]
     assert [p.severity for p, _ in grouped(examine({"a": mixed}).problems)][0] == "error"
+
+
+def test_a_kind_is_one_whatever_numbers_its_advice_names():
+    hartree = [Problem("error", f"f{k}", f"eir_mu = {mu} eV looks like hartree", f"multiply by 27.2114, which gives {27.2114 * mu:.3f} eV", "V5") for k, mu in enumerate((-0.18, -0.2))]
+    assert [(p.where, count) for p, count in grouped(hartree)] == [("f0", 2)]
 
 
 def test_contents():

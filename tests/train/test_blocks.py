@@ -115,3 +115,14 @@ def test_a_jacobian_is_what_displacements_say():
             moved.append(model.kernels(Structure.from_atoms([atoms]))["symmetry"].values().ravel())
         columns.append((moved[0] - moved[1]) / (2 * step))
     np.testing.assert_allclose(block.jacobian_of("symmetry", 0).numpy(), np.transpose(columns), atol=1e-7)
+
+
+def test_taken_frames_have_areas_and_counts_of_their_own():
+    flat, wide = labelled(interface(seed=5), (0.0,), "one"), labelled(interface(seed=5), (0.0,), "two")
+    wide[0].geometry.set_cell(wide[0].geometry.cell.array * [[2.0], [1.0], [1.0]])
+    (block,) = blocks(pupil(), [*flat, *wide])
+    areas, counts = block.structure.area, block.structure.counts  # known of the whole before its parts are asked
+    for rows in ([1, 0], [1], [0, 0, 1]):
+        part = block.take(torch.tensor(rows)).structure
+        torch.testing.assert_close(part.area, areas[rows])
+        assert torch.equal(part.counts, counts[rows]) and len(part.normal) == len(rows)

@@ -9,6 +9,7 @@ Weights are random, which the time does not depend on.
 import json
 import os
 import sys
+import tempfile
 import time
 import warnings
 
@@ -76,6 +77,39 @@ def mace():
     return MACECalculator(models=model, device="cpu", default_dtype="float32")
 
 
+def painn():
+    """Three layers of 64 features, single precision."""
+    import schnetpack
+    import torch
+    from schnetpack.interfaces import SpkCalculator
+    from schnetpack.transform import MatScipyNeighborList
+
+    torch.set_default_dtype(torch.float32)
+    representation = schnetpack.representation.PaiNN(
+        n_atom_basis=64, n_interactions=3, radial_basis=schnetpack.nn.GaussianRBF(n_rbf=20, cutoff=CUTOFF), cutoff_fn=schnetpack.nn.CosineCutoff(CUTOFF),
+    )  # fmt: skip
+    heads = [schnetpack.atomistic.Atomwise(n_in=64, output_key="energy"), schnetpack.atomistic.Forces(energy_key="energy", force_key="forces")]
+    model = schnetpack.model.NeuralNetworkPotential(representation, input_modules=[schnetpack.atomistic.PairwiseDistances()], output_modules=heads, postprocessors=[])
+    options = {"neighbor_list": MatScipyNeighborList(cutoff=CUTOFF), "device": "cpu", "dtype": torch.float32, "energy_unit": "eV", "position_unit": "Ang"}
+    with tempfile.TemporaryDirectory() as folder:
+        torch.save(model, os.path.join(folder, "model"))
+        return SpkCalculator(os.path.join(folder, "model"), **options)
+
+
+def deepmd():
+    """Smooth two-body embedding of 25, 50 and 100, fitting networks of 120, double precision."""
+    import torch
+    from deepmd.calculator import DP
+    from deepmd.pt.model.model import get_model
+
+    descriptor = {"type": "se_e2_a", "sel": [90, 50, 60], "rcut": 6.0, "rcut_smth": 0.5, "neuron": [25, 50, 100], "axis_neuron": 16, "resnet_dt": False, "precision": "float64"}
+    fitting = {"neuron": [120, 120, 120], "resnet_dt": True, "precision": "float64"}
+    model = get_model({"type_map": ELEMENTS, "descriptor": descriptor, "fitting_net": fitting}).eval()
+    with tempfile.TemporaryDirectory() as folder:
+        torch.jit.save(torch.jit.script(model), os.path.join(folder, "model.pth"))
+        return DP(model=os.path.join(folder, "model.pth"))
+
+
 def milliseconds(atoms, calculator, repeats):
     """Return the least CPU time of a step in which every atom moves a little [ms]."""
     atoms, rng, times = atoms.copy(), np.random.default_rng(0), []
@@ -89,10 +123,13 @@ def milliseconds(atoms, calculator, repeats):
     return 1e3 * min(times[2:])
 
 
+PEERS = (("Allegro", allegro), ("NequIP", nequip), ("MACE", mace), ("PaiNN", painn), ("DeePMD", deepmd))
+
+
 def main(file, repeats):
     """Print a line for each peer and structure."""
     data = np.load(file)
-    for title, make in (("Allegro", allegro), ("NequIP", nequip), ("MACE", mace)):
+    for title, make in PEERS:
         try:
             calculator = make()
         except Exception as error:  # whatever another program raises, it is named and the others go on

@@ -8,7 +8,6 @@ published : CO reduction on Cu(100), reactions that no training saw, fold 0 of v
 
 from __future__ import annotations
 
-import os
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ import numpy as np
 from electrode.data.files import read_frames, write_frames
 from electrode.data.record import ElectrifiedFrame
 from electrode.data.splits import Split
+from validation import _outside_data
 from validation.published_sjm import FILE, divided, masked, reaction
 from validation.teacher.sampling import Plan, relabelled, sample
 from validation.volmer import DATA
@@ -83,7 +83,7 @@ def published() -> dict[str, list[ElectrifiedFrame]]:
 
 
 def _published_file() -> Path:
-    return Path(os.environ.get("ELECTRODE_DATA", Path(__file__).parents[2] / "../shared/data")) / FILE
+    return _outside_data.folder() / FILE
 
 
 def prepare(folder: Path, n_train: int) -> list[str]:

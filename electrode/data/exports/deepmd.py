@@ -9,8 +9,6 @@ in `set.000/electrode_*.npy`, which DeePMD-kit passes over.  All frames come bac
 from __future__ import annotations
 
 import json
-import os
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -20,6 +18,7 @@ from electrode.data.exports.canonical import canonical_frames
 from electrode.data.problems import did_you_mean, fault
 from electrode.data.readers.deepmd import MEANINGS, PREFIX, SIDECAR
 from electrode.data.record import COLUMNS, ElectrifiedFrame
+from electrode.output import replacing_folder
 
 UNITS = {"coord": "A", "box": "A", "energy": "eV", "force": "eV/A"}
 _OWN_FILES = {"energy": "energy", "forces": "force"}
@@ -48,14 +47,10 @@ def write_deepmd(path: str | Path, frames: Sequence[ElectrifiedFrame], columns: 
     path = Path(path)
     _refuse(path, columns, force)
     frames = canonical_frames(frames, [MEANINGS[c][0] for c in columns], "deepmd")
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        type_map = sorted({s for f in frames for s in f.geometry.symbols})
+    type_map = sorted({s for f in frames for s in f.geometry.symbols})
+    with replacing_folder(path) as part:
         for k, system in enumerate(_systems(frames)):
             _write_system(part / f"system_{k:03d}", system, type_map, columns)
-        _place(part, path)
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
     return _left_out(frames)
 
 
@@ -69,15 +64,6 @@ def _refuse(path: Path, columns: Sequence[str], force: bool) -> None:
     for name in columns:
         if name not in MEANINGS or name == "ignore":
             raise fault("write_deepmd", f"column {name!r}{did_you_mean(name, MEANINGS)}: no number of the record", f"use some of {', '.join(n for n in MEANINGS if n != 'ignore')}")
-
-
-def _place(part: Path, path: Path) -> None:
-    """Give a finished folder its name; the one that had it goes only then."""
-    old = part.with_suffix(".old")
-    if path.exists():
-        path.rename(old)
-    part.rename(path)
-    shutil.rmtree(old, ignore_errors=True)
 
 
 def _systems(frames: list[ElectrifiedFrame]) -> list[list[ElectrifiedFrame]]:

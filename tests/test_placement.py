@@ -1,0 +1,106 @@
+"""How atoms and lattice vectors are placed in a cell changes nothing, or is refused."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from teacher import SMALL, interface, labelled
+
+from electrode.data.problems import DataError
+from electrode.models.dual import Dual, DualConfig
+from electrode.models.plates import plate_potential
+from electrode.models.razor import Razor, RazorConfig
+from electrode.models.response import Response, ResponseConfig
+from electrode.models.taylor import Taylor, TaylorConfig
+from electrode.nn.conditioning import Envelope
+from electrode.physics.one_face import require_one_face
+from electrode.physics.symmetry_functions import SymmetryFunctions
+from electrode.state import Control, Structure, electrode_atoms
+from electrode.thermo import evaluate
+from electrode.train.labels import held
+
+FUNCTIONS = SymmetryFunctions((1, 8, 79), **SMALL["symmetry_functions"])
+
+
+def slab(periodic=True):
+    atoms = interface((2, 1, 2), height=2.6, water=True, seed=23)
+    atoms.pbc = (True, True, periodic)
+    return atoms
+
+
+def wrapped(atoms, which, times=-1):
+    moved = atoms.copy()
+    moved.positions[which] += times * atoms.cell[2]
+    return moved
+
+
+OUTSIDE, BOTTOM = slice(-3, None), slice(0, 2)
+ONE_SIDED = {
+    "dual": lambda s: Dual(DualConfig(FUNCTIONS)).kernels(s),
+    "razor": lambda s: Razor(RazorConfig(FUNCTIONS)).kernels(s),
+    "response": lambda s: Response(ResponseConfig(FUNCTIONS, 0)).describe(s),
+    "envelope": lambda s: Envelope().of(s, s.positions),
+}
+
+
+@pytest.mark.parametrize("order", [[1, 2, 0], [2, 0, 1]])
+def test_a_surface_along_other_vectors_than_the_first_two_is_refused_with_the_order_that_mends_it(order):
+    atoms = slab(periodic=False)
+    other = atoms.copy()
+    other.set_cell(atoms.cell.array[order])
+    other.pbc = atoms.pbc[order]
+    with pytest.raises(ValueError, match="first two lattice vectors") as error:
+        Structure.from_atoms([atoms, other])
+    mend = [int(x) for x in str(error.value).split("cell[[")[1].split("]")[0].split(",")]
+    np.testing.assert_array_equal(other.cell.array[mend], atoms.cell.array)
+    assert other.pbc[mend].tolist() == [True, True, False]
+
+
+@pytest.mark.parametrize("name", ONE_SIDED)
+def test_atoms_wrapped_behind_the_electrode_are_refused_where_heights_count(name):
+    look = ONE_SIDED[name]
+    look(Structure.from_atoms([slab(), wrapped(slab(), slice(None)), slab(False)]))
+    with pytest.raises(ValueError, match="system 1: atoms stand .* behind the electrode"):
+        look(Structure.from_atoms([slab(), wrapped(slab(), OUTSIDE)]))
+    with pytest.raises(ValueError, match="in two parts"):
+        look(Structure.from_atoms(wrapped(slab(), BOTTOM, times=1)))
+
+
+def test_without_a_repeat_along_the_normal_atoms_far_behind_the_electrode_stay_there():
+    heights, electrode = np.array([-30.0, 0.0, 2.0, 5.0, 25.0]), np.array([False, True, True, False, False])
+    system = np.zeros(5, int)
+    require_one_face(heights, system, electrode, np.array([False]))
+    with pytest.raises(ValueError, match="30.0 A behind"):
+        require_one_face(heights, system, electrode, np.array([True]))
+
+
+@pytest.mark.parametrize("countercharge", ["two_sheets", "uniform"])
+def test_two_sided_plates_take_the_nearest_images(countercharge):
+    whole = plate_potential(Structure.from_atoms(slab()), countercharge)
+    for moved in (wrapped(slab(), OUTSIDE), wrapped(slab(), BOTTOM, times=1)):
+        torch.testing.assert_close(plate_potential(Structure.from_atoms(moved), countercharge), whole, rtol=1e-12, atol=1e-10)
+
+
+def test_a_scheme_without_heights_does_not_ask_where_atoms_are_wrapped():
+    model = Taylor(replace(TaylorConfig(FUNCTIONS), landmarks=2))
+    a, b = (evaluate(model, Structure.from_atoms(x), Control(charge=0.02)) for x in (slab(), wrapped(slab(), OUTSIDE)))
+    torch.testing.assert_close(a["forces"], b["forces"])
+
+
+@pytest.mark.parametrize("normal", [0, 1])
+def test_frames_with_their_normal_along_another_vector_are_refused(normal):
+    frame = replace(labelled(slab(periodic=False), (0.0,))[0], normal=normal)
+    with pytest.raises(DataError, match=f"eir_normal = {normal}"):
+        held(Dual(DualConfig(FUNCTIONS)), [frame])
+
+
+def test_tags_that_count_from_the_bulk_to_the_adsorbate_are_refused():
+    atoms = slab(periodic=False)
+    layers = atoms.get_tags()
+    np.testing.assert_array_equal(electrode_atoms(atoms), layers > 0)
+    atoms.set_tags(np.where(layers == 0, 2, np.where(layers == 1, 1, 0)))  # adsorbate, surface, subsurface
+    with pytest.raises(ValueError, match=r"\['H', 'O'\] \(tag 2\)"):
+        Structure.from_atoms(atoms)
+    atoms.set_array("eir_region", (layers == 0).astype(int))
+    np.testing.assert_array_equal(electrode_atoms(atoms), layers > 0)
