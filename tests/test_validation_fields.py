@@ -7,7 +7,9 @@ import pytest
 from ase import Atoms
 
 from electrode.data.record import ElectrifiedFrame
+from electrode.models.enthalpy import Enthalpy, EnthalpyConfig
 from validation import fields
+from validation._fields_figure import beyond_first_order
 
 
 def frames(number):
@@ -38,3 +40,35 @@ def test_without_data_it_says_what_it_skips(monkeypatch, tmp_path, capsys):
     monkeypatch.setenv("ELECTRODE_DATA", str(tmp_path))
     assert fields.main(["--splits", str(tmp_path / "splits")]) == 0
     assert capsys.readouterr().out.count("skipped") == len(fields.FILES)
+
+
+def in_field(frame, size, forces, born=None):
+    return replace(frame, efield=np.array([0.0, 0.0, size]), forces=np.asarray(forces), born_charges=born, n_excess=0.0, energy=1.0, energy_kind="enthalpy")
+
+
+def test_polar_tensors_learn_without_a_field_and_have_no_energy_in_one():
+    still, pulled = (in_field(f, size, np.zeros((3, 3))) for f, size in zip(frames(2), (0.0, 0.3)))
+    assert fields.teachable("pnnp", [still, pulled]) == [still] and fields.teachable("enthalpy", [still, pulled]) == [still, pulled]
+    assert [f.energy for f in fields.answerable("pnnp", [still, pulled])] == [1.0, None]
+    assert [f.energy for f in fields.answerable("pnnp-dipole", [still, pulled])] == [1.0, 1.0]
+
+
+def test_what_is_left_beyond_first_order_and_what_a_model_errs_in():
+    """Forces F_z (2 F_z) on atom 0: of the second order alone; a model without any force errs by all of it."""
+    (frame,) = frames(1)
+    frame = replace(frame, trajectory=7, geometry=Atoms(frame.geometry, pbc=False))
+    push = lambda size: np.array([[0.0, 0.0, 2.0 * size**2], [0.0] * 3, [0.0] * 3])
+    some = [in_field(frame, size, push(size), np.zeros((3, 9)) if size == 0 else None) for size in (0.0, 0.2, 0.5)]
+    found = beyond_first_order(some)
+    assert [s for s, _ in found] == pytest.approx([0.2, 0.5]) and [e for _, e in found] == pytest.approx([80.0 / 3, 500.0 / 3])
+    model = Enthalpy(EnthalpyConfig((8, 14))).eval()
+    model.network.energy_scale.zero_()
+    rows = fields.by_strength(model, some)
+    assert [r["field_force_rmse_meV_per_A"] for r in rows] == [None, pytest.approx(80.0 / 3), pytest.approx(500.0 / 3)]
+
+
+def test_frames_that_neighbour_lists_refuse_are_left_out(monkeypatch):
+    near = Atoms("H2", [[0.1, 0.1, 0.1], [0.1, 0.1, 3.8]], cell=[4.0] * 3, pbc=True)  # 0.3 A through the boundary
+    far = Atoms("H2", [[0.1, 0.1, 0.1], [0.1, 0.1, 3.0]], cell=[4.0] * 3, pbc=True)
+    monkeypatch.setattr(fields, "parse_frames", lambda path: [ElectrifiedFrame(near), ElectrifiedFrame(far)])
+    assert [f.geometry for f in fields.read("water")] == [far]

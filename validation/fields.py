@@ -1,13 +1,19 @@
 """The schemes in a field on published crystals and liquids, and on molecules computed for this project.
 
-`python -m validation fields [--sets sio2 batio3 nma water water_field] [--schemes enthalpy fireann] [--minutes T] [--splits FOLDER] [--json F]`
+`python -m validation fields [--sets sio2 batio3 nma water water_field] [--schemes enthalpy fireann pnnp pnnp-dipole] [--minutes T] [--seed S]
+[--splits FOLDER] [--models FOLDER] [--plot FILE] [--json F]`
 
 sio2, batio3 : Falletta et al.'s finite-field frames; blocks of 5 frames in their order, of ten blocks the third validates and the fifth and tenth are
     the test.  `published` is the authors' model on the same test frames, which it was trained on in part: a fit error beside a held-out one; its energy
     has a constant of its own, which is taken off.
 nma : Zhang and Jiang's N-methylacetamide, geometries divided 80 : 10 : 10 by seed 0.  The file is their validation part; that of training is not public.
 water : their liquid water, forces alone; trained on nine in ten of their training frames, the tenth validates, their validation frames are the test.
-water_field : water molecules and dimers, geometries divided 70 : 15 : 15 by seed 0; errors of the test for each strength of the field as well.
+    A frame with two atoms nearer than 0.4 A is left out.
+water_field : water molecules and dimers, geometries divided 70 : 15 : 15 by seed 0; errors of the test for each strength of the field as well, and
+    `--plot` draws those of the forces beside what the first order in the field leaves out of the labels.
+
+`pnnp` is the kind with polar tensors, which learns from the frames without a field and has no energy in one; `pnnp-dipole` learns a dipole from all.
+Errors of the training frames stand beside those of the test in the file.
 
 `--splits FOLDER` writes the divisions for `electrode train DATA --scheme enthalpy --split FOLDER/sio2.split.json` and trains nothing.  The data are read
 from $ELECTRODE_DATA, default ../shared/data, and stay there; what is not found is skipped.
@@ -20,29 +26,45 @@ import os
 import time
 import warnings
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import torch
+from ase.neighborlist import neighbor_list
 
 from electrode.data.files import parse_frames
 from electrode.data.splits import Split, split_by_trajectory
+from electrode.models.schemes import FIELD_TERMS
+from electrode.models.store import save_model
 from electrode.output import refuse_existing, write_json
+from electrode.physics.neighbours import CLOSEST_APPROACH
+from electrode.state import Control, Structure
+from electrode.thermo import evaluate
 from electrode.train.config import TrainConfig
 from electrode.train.metrics import frame_errors
 from electrode.train.train import train
+from validation._fields_figure import draw
 
 FILES = {
     "sio2": "allegro_pol/SiO2.extxyz", "batio3": "allegro_pol/BaTiO3.extxyz", "nma": "fireann/NMA_validation.extxyz",
     "water": "fireann/liquid_water_train.extxyz", "water_field": "water_field_dft/water.xyz",
 }  # fmt: skip
+CRYSTALS = {"sio2", "batio3"}
+OF_CRYSTALS = {"max_l": 2}, {"batch_size": 1}  # choices and training of `enthalpy`, taken on the validation frames of sio2 in runs of a minute
 WATER_TEST = "fireann/liquid_water_validation.extxyz"
 PUBLISHED = {"sio2": "allegro_pol/SiO2-published-ML.extxyz.gz", "batio3": "allegro_pol/BaTiO3-published-ML.extxyz.gz"}
 BLOCK = 5  # frames of a crystal that stay together
-EDGES = (0.0, 0.02, 0.2, 0.4, 0.7)  # of the strengths of the field [V/A]
+EDGES = (0.0, 0.02, 0.15, 0.35, 0.7)  # of the strengths of the field [V/A]
+SCHEMES = {  # name in the table: scheme, its choices, what its training differs in
+    "enthalpy": ("enthalpy", {}, {}),
+    "fireann": ("fireann", {}, {}),
+    "pnnp": ("pnnp", {"polarisation": "tensor"}, {}),
+    "pnnp-dipole": ("pnnp", {"polarisation": "dipole"}, {"terms": [t for t in FIELD_TERMS if t["quantity"] != "polarizability"]}),
+}
 KEYS = {
     "energy_rmse_meV_per_atom": "E meV/atom", "force_rmse_meV_per_A": "F meV/A", "dipole_rmse_eA": "P eA", "born_charge_rmse_e": "Z* e",
-    "polarizability_rmse_eA2_per_V": "alpha eA2/V",
+    "polarizability_rmse_eA2_per_V": "alpha eA2/V", "field_force_rmse_meV_per_A": "F by field",
 }  # fmt: skip
 
 
@@ -52,10 +74,15 @@ def folder() -> Path:
 
 
 def read(name: str) -> list:
-    """Return the frames of a file of the folder; what was assumed of them stands in the head of this module."""
+    """Return the frames of a file of the folder, without those that neighbour lists refuse; what was assumed of them stands in the head of this module."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return parse_frames(folder() / name)
+        return [f for f in parse_frames(folder() / name) if nearest(f.geometry) >= CLOSEST_APPROACH]
+
+
+def nearest(atoms) -> float:
+    """Return the smallest distance of two atoms, or the largest that is refused [A]."""
+    return float(min(neighbor_list("d", atoms, CLOSEST_APPROACH), default=CLOSEST_APPROACH))
 
 
 def division(name: str, frames: Sequence) -> Split:
@@ -99,13 +126,25 @@ def _folded(error: np.ndarray, frame) -> np.ndarray:
 
 def by_strength(model, test: Sequence) -> list[dict]:
     """Return the errors of the frames in each window of the field's strength."""
-    strength = np.array([0.0 if f.efield is None else np.linalg.norm(f.efield) for f in test])
     rows = []
     for low, high in zip(EDGES, EDGES[1:]):
-        some = [f for f, s in zip(test, strength) if low <= s < high]
+        some = [f for f in test if low <= strength(f) < high]
         if some:
-            rows.append({"field_low_V_per_A": low, "field_high_V_per_A": high, **pooled(model, some)})
+            middle = float(np.mean([strength(f) for f in some]))
+            answer = force_of_field(model, some, test)
+            rows.append({"field_low_V_per_A": low, "field_high_V_per_A": high, "field_mean_V_per_A": middle, "field_force_rmse_meV_per_A": answer, **pooled(model, some)})
     return rows
+
+
+def force_of_field(model, some: Sequence, test: Sequence) -> float | None:
+    """Return the error of what the field adds to the forces [meV/A], of frames whose geometry is also there without one; None for none."""
+    still = {f.trajectory: f for f in test if f.trajectory is not None and strength(f) == 0.0}
+    errors = []
+    for f in some:
+        if strength(f) > 0.0 and f.trajectory in still:
+            forces = [evaluate(model, Structure.from_atoms(f.atoms), Control(charge=f.charge, field=np.array(e)))["forces"].numpy() for e in (f.efield, np.zeros(3))]
+            errors.append((forces[0] - forces[1] - f.forces + still[f.trajectory].forces).ravel())
+    return 1e3 * float(np.sqrt(np.mean(np.square(np.concatenate(errors))))) if errors else None
 
 
 def pooled(model, frames: Sequence) -> dict:
@@ -113,21 +152,42 @@ def pooled(model, frames: Sequence) -> dict:
     return {k: v for k, v in frame_errors(model, frames).items() if k == "n_frames" or k in KEYS}
 
 
-def measure(name: str, scheme: str, minutes: float) -> dict:
-    """Train a scheme on a set and return its errors on the test."""
+def measure(name: str, kind: str, minutes: float, seed: int = 0, keep: Path | None = None) -> dict:
+    """Train a scheme on a set and return its errors on the test; the model is kept in a folder."""
+    scheme, choices, changes = SCHEMES[kind] if kind != "enthalpy" or name not in CRYSTALS else (kind, *OF_CRYSTALS)
     frames = read(FILES[name])
     parts = division(name, frames).divide(frames)
-    test = read(WATER_TEST) if name == "water" else parts["test"]
+    if name == "water":
+        parts["test"] = read(WATER_TEST)
+    learnt, test = {part: teachable(kind, some) for part, some in parts.items()}, answerable(kind, parts["test"])
     started = time.process_time()
-    training = train(scheme, parts["train"], parts["validation"], TrainConfig.for_scheme(scheme, max_minutes=minutes, validate_every=1))
-    row = {"set": name, "scheme": scheme, "seed": 0, "train": len(parts["train"]), "cpu_seconds": time.process_time() - started, "epochs": training.history[-1]["epoch"]}
-    row |= pooled(training.model, test)
+    config = TrainConfig.for_scheme(scheme, max_minutes=minutes, seed=seed, **changes)
+    training = train(scheme, learnt["train"], learnt["validation"], config, {**choices, "seed": seed})
+    if keep is not None:
+        save_model(training.model, keep / f"{name}-{kind}")
+    row = {"set": name, "scheme": kind, "seed": seed, "train": len(learnt["train"]), "cpu_seconds": time.process_time() - started, "epochs": training.history[-1]["epoch"]}
+    row |= {**pooled(training.model, test), "training": pooled(training.model, learnt["train"])}
     return {**row, "fields": by_strength(training.model, test)} if name in ("water_field", "nma", "water") else row
+
+
+def teachable(kind: str, frames: Sequence) -> list:
+    """Return the frames that a scheme learns from: all, but for polar tensors those without a field."""
+    return [f for f in frames if kind != "pnnp" or strength(f) == 0.0]
+
+
+def answerable(kind: str, frames: Sequence) -> list:
+    """Return the frames with the labels that a scheme has an answer to: polar tensors have no energy in a field."""
+    return [replace(f, energy=None) if kind == "pnnp" and strength(f) > 0.0 else f for f in frames]
+
+
+def strength(frame) -> float:
+    """Return that of the frame's field [V/A]."""
+    return 0.0 if frame.efield is None else float(np.linalg.norm(frame.efield))
 
 
 def show(name: str, row: dict) -> None:
     """Print a row of the table."""
-    cells = "".join(f"{row[key]:12.4g}" if key in row else f"{'-':>12}" for key in KEYS)
+    cells = "".join(f"{row[key]:12.4g}" if row.get(key) is not None else f"{'-':>12}" for key in KEYS)
     print(f"{name:26s}{row['n_frames']:6d}{cells}{row.get('cpu_seconds', float('nan')):9.0f}", flush=True)
 
 
@@ -145,13 +205,17 @@ def main(argv: list[str]) -> int:
     """Train, compare, print, write."""
     parser = argparse.ArgumentParser(prog="python -m validation fields", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sets", nargs="+", choices=tuple(FILES), default=tuple(FILES))
-    parser.add_argument("--schemes", nargs="+", choices=("enthalpy", "fireann"), default=("enthalpy", "fireann"))
+    parser.add_argument("--schemes", nargs="+", choices=tuple(SCHEMES), default=("enthalpy", "fireann"))
     parser.add_argument("--minutes", type=float, default=20.0, help="of training for each model")
+    parser.add_argument("--seed", type=int, default=0, help="of weights and order of frames; the divisions stay")
     parser.add_argument("--splits", type=Path, metavar="FOLDER", help="write the divisions there and stop")
+    parser.add_argument("--models", type=Path, metavar="FOLDER", help="keep the models there, each in a folder SET-SCHEME")
+    parser.add_argument("--plot", type=Path, help="figure of the set water_field, .png, .svg or .pdf")
     parser.add_argument("--json", type=Path)
     parser.add_argument("--force", action="store_true")
     arguments = parser.parse_args(argv)
-    refuse_existing([arguments.json], arguments.force)
+    kept = [arguments.models / f"{n}-{k}" for n in arguments.sets for k in arguments.schemes] if arguments.models and arguments.models.is_dir() else []
+    refuse_existing([arguments.plot, arguments.json, *kept], arguments.force)
     torch.set_num_threads(1)
     names = [n for n in arguments.sets if (folder() / FILES[n]).is_file()]
     for name in sorted(set(arguments.sets) - set(names)):
@@ -165,13 +229,15 @@ def main(argv: list[str]) -> int:
         rows += _set(name, arguments)
     if arguments.json:
         write_json(arguments.json, rows, arguments.force)
+    if arguments.plot and "water_field" in names:
+        draw([r for r in rows if r["set"] == "water_field"], read(FILES["water_field"]), arguments.plot, arguments.force)
     return 0
 
 
 def _set(name: str, arguments) -> list[dict]:
     rows = []
     for scheme in arguments.schemes:
-        rows.append(measure(name, scheme, arguments.minutes))
+        rows.append(measure(name, scheme, arguments.minutes, arguments.seed, arguments.models))
         show(f"{name}, {scheme}", rows[-1])
         for window in rows[-1].get("fields", ()):
             show(f"  {window['field_low_V_per_A']:g} to {window['field_high_V_per_A']:g} V/A", window)

@@ -8,7 +8,7 @@ H depends on differences of positions alone and has one value in a periodic cell
 Labels of a polarisation that is known up to a lattice vector times e are compared modulo it.  Homogeneous insulators and molecules:
 inside a metal a uniform field is screened, which a short-ranged network cannot know.
 
-Falletta et al., Nat. Commun. 16, 4031 (2025).  Departs from it: the network is `nn.equivariant`, l = 1, not Allegro; the term of a net charge.
+Falletta et al., Nat. Commun. 16, 4031 (2025).  Departs from it: the network is `nn.equivariant`, not Allegro; the term of a net charge.
 """
 
 from __future__ import annotations
@@ -34,18 +34,22 @@ class EnthalpyConfig:
     ----------
     elements : atomic numbers
     representation : the network, which must be equivariant
+    max_l : order of the harmonics of neighbours' directions, 1 or 2; two tell apart angles about an atom at once
     readout_hidden : width of the readout
     seed : of the initial weights
     """
 
     elements: tuple[int, ...]
     representation: RepresentationConfig = field(default_factory=RepresentationConfig)
+    max_l: int = 1
     readout_hidden: int = 32
     seed: int = 0
 
     def __post_init__(self):
         if self.representation.kind != "equivariant":
             raise ValueError(f"EnthalpyConfig: expected an equivariant representation, whose vectors take the field, got {self.representation.kind!r}")
+        if self.max_l not in (1, 2):
+            raise ValueError(f"EnthalpyConfig.max_l: expected 1 or 2, got {self.max_l}")
         if self.readout_hidden < 1:
             raise ValueError(f"EnthalpyConfig.readout_hidden: expected a width of at least 1, got {self.readout_hidden}")
         check_elements(self.elements)
@@ -69,7 +73,7 @@ class Enthalpy(Model):
         super().__init__()
         self.config, shape = config, config.representation
         draw = torch.Generator().manual_seed(config.seed)
-        vectors = FieldVectors(len(config.elements), shape.channels, shape.layers, shape.radial_functions, shape.cutoff, config.readout_hidden, draw)
+        vectors = FieldVectors(len(config.elements), shape.channels, shape.layers, shape.radial_functions, shape.cutoff, config.readout_hidden, draw, config.max_l)
         self.network = FieldNetwork(config.elements, shape.cutoff, vectors)
 
     def adapt(self, data) -> None:

@@ -4,6 +4,8 @@
     v_i <- v_i + W_1 D_i^vector + W_2 V_i,         d_i = (U v_i) . (W v_i)
     h_i <- h_i + a(h_i, W_0 D_i^number, d_i),      v_i <- v_i + b(h_i, W_0 D_i^number, d_i) U v_i
 
+With tensors, T_i = W_3 sum_j f(r_ij) Y_2(r_ij/|r_ij|) h_j, which tell angles apart that vectors do not, t_i = (U' T_i) . (W' T_i) stands beside d_i.
+
 A rotation or an inversion of the atoms turns the vectors with them and leaves the numbers alone.  Departs from the publication in
 that filters are linear in the radial functions and mix the channels (see `nn.invariant`), and in that products stand in the place of
 the vectors' lengths, whose derivative breaks off at zero.
@@ -27,28 +29,47 @@ class EquivariantLayer(nn.Module):
     Parameters
     ----------
     channels : C, numbers and vectors of an atom;  n_functions : B, radial functions
-    first, last : no vectors come in, or are asked for
+    first, last : no vectors come in from the neighbours, or are asked for
     draw : source of the initial weights
+    tensors : whether to look at the harmonics of order two of the neighbours' directions
     """
 
-    def __init__(self, channels: int, n_functions: int, first: bool, last: bool, draw: torch.Generator):
+    def __init__(self, channels: int, n_functions: int, first: bool, last: bool, draw: torch.Generator, tensors: bool = False):
         super().__init__()
+        self.n_functions, self.tensors = n_functions, tensors
         self.number = linear(n_functions * channels, channels, draw, bias=False)
         self.vector = linear(n_functions * channels, channels, draw, bias=False)
         self.carried = None if first else linear(n_functions * channels, channels, draw, bias=False)
         self.mix = linear(channels, 2 * channels, draw, bias=False)
-        self.update = perceptron((3 * channels, channels, channels if last else 2 * channels), draw)
+        self.update = perceptron(((4 if tensors else 3) * channels, channels, channels if last else 2 * channels), draw)
+        self.tensor = linear(n_functions * channels, channels, draw, bias=False) if tensors else None
+        self.mix_tensors = linear(channels, 2 * channels, draw, bias=False) if tensors else None
 
-    def forward(self, h: Tensor, v: Tensor | None, around: Tensor, graph: Graph) -> tuple[Tensor, Tensor]:
-        """Return the new numbers (N, C) and vectors (N, 3, C), from h (N, C), v (N, 3, C) or None, and `RadialBasis.around`."""
+    def forward(self, h: Tensor, v: Tensor | None, around: Tensor, graph: Graph, pushed: Tensor | None = None, by: nn.Module | None = None) -> tuple[Tensor, Tensor]:
+        """Return the new numbers (N, C) and vectors (N, 3, C).
+
+        Parameters
+        ----------
+        h, v : (N, C), and (N, 3, C) or None for none
+        around : of `RadialBasis`, to the order two with tensors
+        pushed, by : a vector (N, 3), one for all atoms of a system, and a linear map: v + by(h) times it comes in; the sums of h over the
+            neighbours, which are known, give those of by(h)
+        """
         n, c = h.shape
-        density = torch.bmm(around, graph.neighbours_of(h)).reshape(n, 4, -1)
-        moved = self.vector(density[:, 1:])
-        if self.carried is not None:
-            spread = torch.bmm(around[:, : around.shape[1] // 4], graph.neighbours_of(v.reshape(n, -1)))
+        density = torch.bmm(around, graph.neighbours_of(h)).reshape(n, -1, self.n_functions * c)
+        moved = self.vector(density[:, 1:4])
+        if v is not None:
+            spread = torch.bmm(around[:, : self.n_functions], graph.neighbours_of(v.reshape(n, -1)))
             moved = moved + v + self.carried(spread.reshape(n, -1, 3, c).transpose(1, 2).reshape(n, 3, -1))
+        if pushed is not None:
+            number = by(h) + self.carried(by(density[:, 0].reshape(n, -1, c)).flatten(1))
+            moved = moved + pushed[:, :, None] * number[:, None, :]
         a, b = self.mix(moved).chunk(2, dim=2)
-        update = self.update(torch.cat([h, self.number(density[:, 0]), (a * b).sum(1)], dim=1))
+        seen = [h, self.number(density[:, 0]), (a * b).sum(1)]
+        if self.tensors:
+            left, right = self.mix_tensors(self.tensor(density[:, 4:])).chunk(2, dim=2)
+            seen.append((left * right).sum(1))
+        update = self.update(torch.cat(seen, dim=1))
         gate = update[:, None, c:]
         return h + update[:, :c], moved + gate * a if gate.shape[2] else moved
 

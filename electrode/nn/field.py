@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from electrode.nn.dense import linear
 from electrode.nn.equivariant import EquivariantLayer
 from electrode.nn.graph import Graph
+from electrode.nn.precision import evaluate_in_single
 from electrode.nn.radial import RadialBasis
 from electrode.nn.readout import Readout
 from electrode.nn.scaling import element_rows
@@ -23,22 +24,23 @@ from electrode.state import Structure
 
 
 class FieldVectors(nn.Module):
-    """Out(h_i) of atoms in a field; parameters as those of `nn.invariant.Invariant`, and `hidden`, the width of the readout."""
+    """Out(h_i) of atoms in a field; parameters as those of `nn.invariant.Invariant`, `hidden`, the width of the readout, and `max_l`, 1 or 2, of directions."""
 
-    def __init__(self, n_elements: int, channels: int, layers: int, n_functions: int, cutoff: float, hidden: int, draw: torch.Generator):
+    def __init__(self, n_elements: int, channels: int, layers: int, n_functions: int, cutoff: float, hidden: int, draw: torch.Generator, max_l: int = 1):
         super().__init__()
+        self.max_l = max_l
         self.embedding = nn.Parameter(torch.randn(n_elements, channels, generator=draw, dtype=torch.float64))
         self.basis = RadialBasis(n_functions, cutoff)
         self.coupling = nn.ModuleList(linear(channels, channels, draw, bias=False, gain=0.3) for _ in range(layers))
-        self.interaction = nn.ModuleList(EquivariantLayer(channels, n_functions, False, k == layers - 1, draw) for k in range(layers))
+        self.interaction = nn.ModuleList(EquivariantLayer(channels, n_functions, False, k == layers - 1, draw, max_l == 2) for k in range(layers))
         self.readout = Readout(channels, hidden, draw, gain=0.1)
 
     def forward(self, channel: Tensor, graph: Graph, field: Tensor) -> Tensor:
         """Return (N,) from each atom's row of the embedding (N,) and the field at it (N, 3) [V/A]."""
-        h, around = self.embedding[channel], self.basis.around(graph)
-        v = h.new_zeros(len(h), 3, h.shape[1])
+        h, around = self.embedding[channel], self.basis.around(graph, self.max_l)
+        v = None
         for couple, layer in zip(self.coupling, self.interaction):
-            h, v = layer(h, v + field[:, :, None] * couple(h)[:, None, :], around, graph)
+            h, v = layer(h, v, around, graph, field, couple)
         return self.readout(h)
 
     def adapt(self, samples: Sequence[tuple[Tensor, Graph, Tensor]]) -> None:
@@ -59,13 +61,15 @@ class FieldNetwork(nn.Module):
     def __init__(self, elements: tuple[int, ...], cutoff: float, atomic: nn.Module):
         super().__init__()
         self.elements, self.cutoff, self.atomic = tuple(elements), cutoff, atomic
+        self.single = False  # see `nn.precision`
         self.register_buffer("element_energy", torch.zeros(len(elements), dtype=torch.float64))
         self.register_buffer("energy_scale", torch.ones((), dtype=torch.float64))
 
     def forward(self, structure: Structure, positions: Tensor, field: Tensor) -> Tensor:
         """Return the energies (S,) [eV] at `positions` (N, 3) [A] in fields (S, 3) [V/A]."""
         inputs = self.inputs(structure, positions, field)
-        return structure.total(self.element_energy[inputs[0]] + self.energy_scale * self.atomic(*inputs))
+        own = evaluate_in_single(self.atomic, *inputs) if self.single else self.atomic(*inputs)
+        return structure.total(self.element_energy[inputs[0]] + self.energy_scale * own)
 
     def inputs(self, structure: Structure, positions: Tensor, field: Tensor) -> tuple[Tensor, Graph, Tensor]:
         """Return the row of each atom's element (N,), the graph, and the field at each atom (N, 3)."""

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from ase import Atoms
 from calculators import numerical_forces
 from field_contract import FieldContract, InField
 from fields import FIELD, crystal, hydroxide, labelled, water
@@ -25,8 +26,8 @@ from electrode.train.train import train
 SHAPE = {"channels": 6, "layers": 2, "radial_functions": 4, "cutoff": 3.0}
 
 
-def model(seed=0):
-    return Enthalpy(EnthalpyConfig((1, 8), RepresentationConfig(**SHAPE), readout_hidden=6, seed=seed)).eval()
+def model(seed=0, max_l=1):
+    return Enthalpy(EnthalpyConfig((1, 8), RepresentationConfig(**SHAPE), max_l, readout_hidden=6, seed=seed)).eval()
 
 
 def trained(epochs, members=1):
@@ -38,6 +39,12 @@ class TestInField(FieldContract):
     @pytest.fixture
     def in_field(self):
         return InField(model(), [water(), hydroxide(), crystal()], [0.0, -1.0, 0.0], FIELD)
+
+
+class TestInFieldWithTensors(FieldContract):
+    @pytest.fixture
+    def in_field(self):
+        return InField(model(max_l=2), [water(), crystal(seed=2)], [0.0, 0.0], FIELD)
 
 
 class TestWithoutField(ModelContract):
@@ -97,7 +104,29 @@ def test_the_field_reaches_atoms_as_vectors():
     assert abs(alpha[0, 0]) > 1e-4 and (alpha - alpha[0, 0] * torch.eye(3, dtype=torch.float64)).abs().max() < 1e-12
 
 
+def test_one_layer_tells_apart_angles_that_vectors_do_not():
+    """Six neighbours along the axes or two opposite ones thrice over: all sums of vectors vanish, those of order two do not."""
+    octahedron = np.array([[1.0, 0, 0], [-1.0, 0, 0], [0, 1.0, 0], [0, -1.0, 0], [0, 0, 1.0], [0, 0, -1.0]])
+    bent = octahedron @ np.linalg.qr(np.random.default_rng(0).normal(size=(3, 3)))[0]
+    skew = np.concatenate([octahedron[:2], octahedron[:2] @ _turn(0.5), octahedron[:2] @ _turn(1.0)])
+    shape = RepresentationConfig(**{**SHAPE, "layers": 1, "cutoff": 1.4})  # the outer atoms see the middle and one another
+    for max_l, least in ((1, 0.0), (2, 1e-6)):
+        own = Enthalpy(EnthalpyConfig((1, 8), shape, max_l, readout_hidden=6)).eval()
+        atomic = own.network.atomic
+        first = []
+        for places in (octahedron, bent, skew):
+            structure = Structure.from_atoms(Atoms("OH6", np.concatenate([np.zeros((1, 3)), places])))
+            first.append(float(atomic(*own.network.inputs(structure, structure.positions, torch.zeros(1, 3, dtype=torch.float64)))[0].detach()))
+        assert abs(first[0] - first[1]) < 1e-12 and abs(first[0] - first[2]) >= least and (max_l == 2 or abs(first[0] - first[2]) < 1e-12)
+
+
+def _turn(angle):
+    return np.array([[np.cos(angle), np.sin(angle), 0.0], [-np.sin(angle), np.cos(angle), 0.0], [0.0, 0.0, 1.0]])
+
+
 def test_what_it_refuses():
+    with pytest.raises(ValueError, match="max_l"):
+        EnthalpyConfig((1, 8), max_l=3)
     with pytest.raises(ValueError, match="equivariant"):
         EnthalpyConfig((1, 8), RepresentationConfig(kind="invariant"))
     with pytest.raises(ValueError, match="along a periodic direction"):

@@ -69,9 +69,9 @@ def test_it_trains_on_frames_that_are_good_for_forces_alone():
     known = labels(model(), frames)
     in_field = torch.tensor([bool(f.efield.any()) for f in frames])
     assert torch.isnan(known["energy"]).equal(in_field) and torch.isnan(known["dipole"]).all() and torch.isnan(known["polarizability"]).all()
-    config = TrainConfig.for_scheme("fireann", epochs=40, validate_every=20, learning_rate=0.02, batch_size=16)
+    config = TrainConfig.for_scheme("fireann", epochs=80, validate_every=40, learning_rate=0.02, batch_size=16)
     found = frame_errors(train("fireann", frames, frames[:4], config, SMALL).model, frames)
-    assert "dipole_rmse_eA" not in found and found["force_rmse_meV_per_A"] < 600 * np.std([f.forces for f in frames])
+    assert "dipole_rmse_eA" not in found and found["force_rmse_meV_per_A"] < 300 * np.std([f.forces for f in frames])
 
 
 def test_energies_in_a_field_along_periods_are_refused_and_forces_are_not():
