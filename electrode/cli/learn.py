@@ -62,14 +62,14 @@ def _search(arguments):
 
 def _calculator(description: str):
     from electrode.learn.source import Source
-    from electrode.models.neutral_calculators import make_calculator
+    from electrode.models.neutral_calculators import called, make_calculator
 
     if not description.endswith(".py"):
         return make_calculator(description)
     source = Source.from_file(description)
     if source.holds is not None:
         raise UsageError(f"{description}: its calculator takes a {source.holds}; electrode neb --accelerate searches at the potentials that you name")
-    return source.factory()
+    return called(source.factory, description)
 
 
 def _summary(result: dict) -> str:

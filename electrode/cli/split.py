@@ -77,6 +77,9 @@ def _splits(arguments, frames) -> list:
         return each_held_out(frames, by, arguments.folds, tuple(arguments.fractions), group=inner, **common)
     if arguments.folds is not None:
         return k_fold(frames, arguments.folds, group=by, **common)
+    key = arguments.stratify_by
+    if key != "config_type" and all(f.info.get(key, getattr(f, key, None)) is None for f in frames):
+        raise UsageError(f"--stratify-by {key}: expected an entry of the frames' info or a field of the record; no frame has it")
     return [split_by_trajectory(frames, tuple(arguments.fractions), stratify_by=arguments.stratify_by, group=by, **common)]
 
 

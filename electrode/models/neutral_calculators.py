@@ -79,7 +79,7 @@ def make_calculator(description: str):
     try:
         if not colon:
             return PACKAGES[kind][1]()
-        made = FILES[kind](rest) if kind in FILES else getattr(import_module(kind), rest)()
+        made = FILES[kind](rest) if kind in FILES else called(getattr(import_module(kind), rest), f"neutral base {description!r}")
     except ModuleNotFoundError as error:
         wanted = distribution(description) or kind
         raise MissingPackage(f"neutral base {description!r} needs the package {wanted}, which is not installed ({error}); pip install {wanted}") from error
@@ -88,6 +88,22 @@ def make_calculator(description: str):
     if not hasattr(made, "get_property"):
         raise ValueError(f"neutral base {description!r}: expected an ASE calculator, got {type(made).__name__}")
     return made
+
+
+def called(factory, name: str):
+    """Return what a user's factory returns.
+
+    Raises
+    ------
+    ValueError
+        for whatever it raises, except that a module is missing.
+    """
+    try:
+        return factory()
+    except ModuleNotFoundError:
+        raise
+    except Exception as error:  # the user's own code may raise anything
+        raise ValueError(f"{name}: its factory raised {type(error).__name__}: {error}; expected a function without arguments that returns an ASE calculator") from error
 
 
 def distribution(description: str) -> str:

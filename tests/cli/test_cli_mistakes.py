@@ -114,6 +114,17 @@ def test_a_periodic_cell_without_volume(call, tmp_path):
     assert code == 2 and "span no volume" in err
 
 
+def test_a_calculator_whose_file_fails(call, tmp_path):
+    (tmp_path / "mine.py").write_text("def calculator():\n    return {}['VASP_COMMAND']\n")
+    code, _, err = call("learn", "@fcc.traj", "@hcp.traj", "--calculator", "mine.py", "--output", "search")
+    assert code == 2 and "mine.py: its factory raised KeyError: 'VASP_COMMAND'; expected a function without arguments" in err and not (tmp_path / "search").exists()
+
+
+def test_strata_of_an_entry_that_no_frame_has(call):
+    code, _, err = call("split", "@data.xyz", "--output", "s.json", "--stratify-by", "nosuch")
+    assert code == 2 and "--stratify-by nosuch: expected an entry of the frames' info" in err
+
+
 def test_two_outputs_of_one_name(call):
     code, _, err = call("scan", "@fcc.traj", "--model", "@M", "--potential", "0", *SHE, "--json", "a.png", "--plot", "./a.png")
     assert code == 2 and "two outputs have one name" in err
