@@ -102,6 +102,8 @@ def search_folder(folder: str | Path | None, description: dict, resume: bool) ->
     if folder is None:
         return None
     folder = Path(folder)
+    if folder.is_file():
+        raise FileExistsError(f"{folder} is a file; expected the folder of a search. Give another name.")
     folder.mkdir(exist_ok=True)
     head, wanted = folder / "search.json", json.loads(json.dumps({"format": FORMAT, **description}))
     if not head.exists():

@@ -120,6 +120,12 @@ def test_a_calculator_whose_file_fails(call, tmp_path):
     assert code == 2 and "mine.py: its factory raised KeyError: 'VASP_COMMAND'; expected a function without arguments" in err and not (tmp_path / "search").exists()
 
 
+def test_a_search_into_a_file(call, tmp_path):
+    (tmp_path / "mine").write_text("kept")
+    code, _, err = call("learn", "@fcc.traj", "@hcp.traj", "--calculator", "emt", "--output", "mine")
+    assert code == 2 and "mine is a file; expected the folder of a search" in err and (tmp_path / "mine").read_text() == "kept"
+
+
 def test_strata_of_an_entry_that_no_frame_has(call):
     code, _, err = call("split", "@data.xyz", "--output", "s.json", "--stratify-by", "nosuch")
     assert code == 2 and "--stratify-by nosuch: expected an entry of the frames' info" in err
