@@ -94,7 +94,7 @@ PNNP_TERMS = [
     {"quantity": "forces", "weight": 3.0, "scale": 0.06},
     {"quantity": "born_charges", "weight": 3.0, "scale": 0.03},
 ]
-MESSAGE_PASSING = {"learning_rate": 5e-3, "batch_size": 5, "averaging": 0.99, "weight_decay": 1e-4, "gradient_clip": 10.0}
+MESSAGE_PASSING = {"batch_size": 5, "averaging": 0.99, "weight_decay": 1e-4, "gradient_clip": 10.0}
 FIELD_TERMS = [  # each counts where it is labelled
     {"quantity": "energy", "weight": 1.0, "scale": 0.002},
     {"quantity": "forces", "weight": 3.0, "scale": 0.06},
@@ -103,7 +103,7 @@ FIELD_TERMS = [  # each counts where it is labelled
     {"quantity": "polarizability", "weight": 1.0, "scale": 0.1},
 ]
 IN_FIELD = {
-    "terms": FIELD_TERMS, "learning_rate": 1e-3, "schedule": {"warm_up": 0.05}, "batch_size": 4, "averaging": 0.99, "weight_decay": 1e-4,
+    "terms": FIELD_TERMS, "schedule": {"warm_up": 0.05}, "batch_size": 4, "averaging": 0.99, "weight_decay": 1e-4,
     "gradient_clip": 10.0, "validate_every": 5, "single": True, "response_rows": 1,
 }  # fmt: skip
 TEMPLATES = {
@@ -147,13 +147,13 @@ SCHEMES = {
     "eep": Scheme(
         "electrode.models.eep", "Eep", "EepConfig",
         "the potential as an input of every atom's network, over the smooth power spectrum (Zhou et al. 2025)", "potential", True,
-        "10.48550/arXiv.2411.14732", training={"learning_rate": 3e-3, "averaging": 0.99},
+        "10.48550/arXiv.2411.14732", training={"averaging": 0.99},
     ),
     "dp-ne": Scheme(
         "electrode.models.dp_ne", "DpNe", "DpNeConfig",
         "a deep potential whose fitting networks see the excess electrons (Sun et al. 2025)", "charge", True,
         "10.48550/arXiv.2407.12458",
-        training={"batch_size": 10, "learning_rate": 2e-3, "averaging": 0.99, "weight_decay": 1e-4, "gradient_clip": 10.0},
+        training={"batch_size": 10, "averaging": 0.99, "weight_decay": 1e-4, "gradient_clip": 10.0},
     ),
     "delta": Scheme(
         "electrode.models.delta", "Delta", "DeltaConfig",
@@ -162,7 +162,7 @@ SCHEMES = {
     "mace-node": Scheme(
         "electrode.models.mace_node", "MaceNode", "MaceNodeConfig",
         "equivariant message passing that sees the charge (or potential) on every atom; needs mace-torch", "charge", True,
-        "10.48550/arXiv.2206.07697", training={"batch_size": 4, "learning_rate": 0.01, "weight_decay": 0.0, "averaging": 0.995, "validate_every": 5},
+        "10.48550/arXiv.2206.07697", training={"batch_size": 4, "optimiser": "adamw", "learning_rate": 0.01, "weight_decay": 0.0, "averaging": 0.995, "validate_every": 5},
     ),
     **{
         f"template-{letter}": Scheme(

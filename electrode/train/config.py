@@ -4,13 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import torch
+
+from electrode.data.problems import did_you_mean
 from electrode.models.schemes import find_scheme
 from electrode.models.store import from_plain
 from electrode.train.freezing import Freeze
 from electrode.train.loss import Term
 from electrode.train.schedule import Schedule
+from electrode.train.soap import Soap
 
 TERMS = (Term("energy", 1.0, 0.002), Term("forces", 3.0, 0.06), Term("conjugate", 1.0, 0.01))
+OPTIMISERS = ("soap", "adamw")
+_BETAS = (0.9, 0.99)
 _POSITIVE = ("max_minutes", "batch_size", "learning_rate", "gradient_clip", "validate_every")
 
 
@@ -24,7 +30,8 @@ class TrainConfig:
     max_minutes : time for the training, the polishing included
     epochs : passes over the data, None for as many as the time allows
     batch_size : frames, in each process
-    learning_rate, weight_decay : of AdamW
+    optimiser : "soap" or "adamw", see `soap`
+    learning_rate, weight_decay : of the optimiser
     schedule : of the learning rate over the time or over `epochs`, whichever ends first, see `Schedule`
     gradient_clip : largest norm of a step's gradient, of each member
     validate_every : epochs between validations; the weights with the lowest validation loss are kept
@@ -45,7 +52,8 @@ class TrainConfig:
     max_minutes: float = 5.0
     epochs: int | None = None
     batch_size: int = 20
-    learning_rate: float = 5e-3
+    optimiser: str = "soap"
+    learning_rate: float = 2e-3
     weight_decay: float = 0.1
     schedule: Schedule = Schedule()
     gradient_clip: float = 100.0
@@ -67,6 +75,8 @@ class TrainConfig:
                 raise ValueError(f"TrainConfig.{name}: expected a positive number, got {getattr(self, name)}")
         if not self.weight_decay >= 0 or (self.epochs is not None and self.epochs < 1) or not self.terms:
             raise ValueError("TrainConfig: expected weight_decay >= 0, epochs >= 1 or None, and at least one term")
+        if self.optimiser not in OPTIMISERS:
+            raise ValueError(f"TrainConfig.optimiser: expected one of {', '.join(OPTIMISERS)}, got {self.optimiser!r}{did_you_mean(str(self.optimiser), OPTIMISERS)}")
         if not 0 <= self.averaging < 1 or not 0 < self.polish_share < 1:
             raise ValueError(f"TrainConfig: expected 0 <= averaging < 1 and 0 < polish_share < 1, got {self.averaging} and {self.polish_share}")
         if self.bootstrap and self.posterior:
@@ -92,3 +102,8 @@ class TrainConfig:
     def quantities(self) -> tuple[str, ...]:
         """The quantities of the loss."""
         return tuple(t.quantity for t in self.terms)
+
+    def optimiser_of(self, groups: list[dict], members: int = 1) -> torch.optim.Optimizer:
+        """Return the optimiser of groups of weights, of so many models stacked along their first axis."""
+        choices = {"lr": self.learning_rate, "weight_decay": self.weight_decay, "betas": _BETAS}
+        return torch.optim.AdamW(groups, **choices) if self.optimiser == "adamw" else Soap(groups, **choices, members=members)

@@ -1,4 +1,4 @@
-"""The stochastic descent: epochs of AdamW steps with validations between, which can stop after any batch and go on."""
+"""The stochastic descent: epochs of steps with validations between, which can stop after any batch and go on."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Descent:
         self.members = members_of(model)
         self.parameters = [p for p in model.parameters() if p.requires_grad]
         self.freezing = Freezing(model, config.freeze)
-        self.optimiser = torch.optim.AdamW(self.freezing.optimiser_groups(), lr=config.learning_rate, weight_decay=config.weight_decay, betas=(0.9, 0.99))
+        self.optimiser = config.optimiser_of(self.freezing.optimiser_groups(), self.members)
         self.average = Average(model, config.averaging)
         self.generator = np.random.default_rng(config.seed)
         self.training = Training(model)

@@ -11,8 +11,6 @@ from electrode.train.averaging import Average
 from electrode.train.checkpoint import CheckpointError
 from electrode.train.course import Training
 
-_MOMENTS = ("step", "exp_avg", "exp_avg_sq")
-
 
 def pack(model: Model, optimiser: torch.optim.Optimizer, average: Average, training: Training) -> tuple[dict[str, Tensor], dict]:
     """Return the tensors of a training by their names, and the rest as what JSON knows."""
@@ -20,7 +18,7 @@ def pack(model: Model, optimiser: torch.optim.Optimizer, average: Average, train
     tensors |= {f"average/{k}": v for k, v in average.weights.items()}
     tensors |= {f"best/{k}": v for k, v in (training.weights or {}).items()}
     moments = optimiser.state_dict()["state"]
-    tensors |= {f"moments/{k}/{name}": row[name] for k, row in moments.items() for name in _MOMENTS}
+    tensors |= {f"moments/{k}/{name}": value for k, row in moments.items() for name, value in row.items()}
     scores = None if training.scores is None else training.scores.tolist()
     return tensors, {"average_steps": average.steps, "history": training.history, "scores": scores}
 
@@ -41,7 +39,7 @@ def unpack(tensors: dict[str, Tensor], state: dict, model: Model, optimiser: tor
     moments: dict[int, dict[str, Tensor]] = {}
     for key, value in part("moments").items():
         number, name = key.split("/")
-        moments.setdefault(int(number), {})[name] = value
+        moments.setdefault(int(number), {})[name] = value.clone()  # aligned, so that products of matrices are the same to the bit
     optimiser.load_state_dict({"state": moments, "param_groups": optimiser.state_dict()["param_groups"]})
     average.steps = state["average_steps"]
     average.weights |= {k: v for k, v in part("average").items() if k in average.weights}

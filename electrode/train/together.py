@@ -102,7 +102,7 @@ class Together:
     ):  # fmt: skip
         self.model, self.tasks, self.serves, self.config, self.progress, self.spring = model, tasks, serves, config, progress, spring
         self.training, self.freezing, self.average = Training(model), Freezing(model, config.freeze), Average(model, config.averaging)
-        self.optimiser = torch.optim.AdamW(self.freezing.optimiser_groups(), lr=config.learning_rate, weight_decay=config.weight_decay, betas=(0.9, 0.99))
+        self.optimiser = config.optimiser_of(self.freezing.optimiser_groups())
         self.course = Course(order={}, losses=[0.0])
         self.keeper = Keeper(checkpoint, identity, model, self.optimiser, self.average, self.training)
         self._go_on(self.keeper.read())

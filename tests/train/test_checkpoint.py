@@ -115,7 +115,7 @@ def kept(tmp_path):
 
 def test_another_training_is_refused_by_what_differs(kept):
     resumed = Checkpoint(kept, resume=True)
-    with pytest.raises(CheckpointError, match="train.learning_rate: 0.005 then, 0.01 now.*--allow-change"):
+    with pytest.raises(CheckpointError, match="train.learning_rate: 0.002 then, 0.01 now.*--allow-change"):
         train("dual", *frames(), replace(CONFIG, learning_rate=0.01), SMALL, checkpoint=resumed)
     training, validation = frames()
     with pytest.raises(CheckpointError, match="data.training"):

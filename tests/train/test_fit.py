@@ -25,7 +25,7 @@ def few():
 
 def test_ten_frames_are_learned_by_heart():
     terms = (Term("energy", 1.0, 0.001), Term("forces", 0.3, 0.05), Term("conjugate", 1.0, 0.002))
-    config = TrainConfig(terms, max_minutes=5.0, epochs=400, batch_size=10, learning_rate=0.02, weight_decay=0.0, validate_every=50)
+    config = TrainConfig(terms, max_minutes=5.0, epochs=400, batch_size=10, learning_rate=5e-3, weight_decay=0.0, validate_every=50)
     found = train("dual", few(), few(), config, choices={**SMALL, "hidden": (16,)})
     errors = frame_errors(found.model, few())
     assert errors["energy_rmse_meV_per_atom"] < 0.1 and errors["charge_rmse_e"] < 1e-3

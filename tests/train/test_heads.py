@@ -31,8 +31,8 @@ from electrode.train.train import train
 SMALL = RepresentationConfig("invariant", channels=6, layers=2, radial_functions=4, cutoff=4.5)
 SYSTEMS = [interface((1, 1, 3), height=1.0, seed=21), interface((2, 1, 2), height=2.6, water=True, seed=23)]
 TERMS = (Term("energy"), Term("forces"), Term("conjugate"))
-SHORT = TrainConfig(TERMS, max_minutes=5.0, epochs=3, batch_size=9, learning_rate=0.02, weight_decay=0.0, validate_every=1)
-PULL = replace(SHORT, terms=(Term("forces"),), learning_rate=5e-3)
+SHORT = TrainConfig(TERMS, max_minutes=5.0, epochs=3, batch_size=9, learning_rate=5e-3, weight_decay=0.0, validate_every=1)
+PULL = replace(SHORT, terms=(Term("forces"),), learning_rate=1e-3)
 
 
 def config(**changes):
@@ -147,7 +147,7 @@ def test_stiff_springs_keep_the_trunk():
         data = {name: blocks(model.heads[name], d.training) for name, d in parts().items()}
         model.adapt_all(data)
         springs = Elastic.of(model.heads["neutral"], data["neutral"], own_terms(model.heads["neutral"], data["neutral"], TERMS))
-        fit_heads(model, {"electrified": parts()["electrified"]}, replace(PULL, epochs=4), warm=True, elastic=springs, stiffness=stiffness)
+        fit_heads(model, {"electrified": parts()["electrified"]}, replace(PULL, epochs=12), warm=True, elastic=springs, stiffness=stiffness)
         moved.append(float(springs.energy().detach()))
     assert 0.0 < moved[1] < 0.05 * moved[0]
 
@@ -216,7 +216,7 @@ def test_a_training_that_goes_on_ends_where_one_without_a_break_does(tmp_path, s
     assert went_on.history == whole.history and went_on.best == whole.best
     for name, value in whole.model.state_dict().items():
         assert torch.equal(value, went_on.model.state_dict()[name]), name
-    with pytest.raises(CheckpointError, match="learning_rate: 0.02 then, 0.01 now"):
+    with pytest.raises(CheckpointError, match="learning_rate: 0.005 then, 0.01 now"):
         fit_heads(Multihead(config()), parts(), replace(averaged, learning_rate=0.01), checkpoint=kept(resume=True))
 
 

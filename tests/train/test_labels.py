@@ -9,6 +9,7 @@ from teacher import interface, labelled, pupil
 from electrode.data.problems import DataError
 from electrode.models.base import Model
 from electrode.train.labels import between_neighbours, held, labels, natural_energy
+from electrode.train.train import _require_responses, train
 
 CHARGES = (0.003, -0.002, 0.0, 0.001)  # not in order, not evenly spaced
 
@@ -86,3 +87,13 @@ def test_the_natural_variable_cannot_be_missing():
         held(pupil(), [replace(geometry()[0], mu=None)])
     with pytest.raises(ValueError, match="does not read"):
         held(pupil(), [replace(geometry()[0], efield=np.array([0.0, 0.0, 0.1]))])
+
+
+@pytest.mark.parametrize("scheme", ["enthalpy", "fireann", "pnnp"])
+def test_charged_frames_that_know_of_no_field_are_refused_by_the_schemes_in_one(scheme, monkeypatch):
+    monkeypatch.setattr("electrode.train.train.fit", lambda *_, **__: pytest.fail("it was trained"))
+    charged = labelled(interface(), (-0.002, 0.002))
+    with pytest.raises(ValueError, match=f"{scheme}.*eir_efield.*REF_dipole, REF_bec or REF_polarizability; got charged"):
+        train(scheme, charged, charged)
+    _require_responses(scheme, labelled(interface(), (0.0,)))
+    _require_responses(scheme, [replace(charged[0], dipole=np.zeros(3)), charged[1]])

@@ -100,7 +100,7 @@ def test_a_term_of_a_response_is_trained():
     from electrode.train.train import train
 
     terms = (Term("energy", 1.0, 0.01), Term("conjugate", 1.0, 0.01), Term("capacitance", 1.0, 0.002), Term("force_slope", 0.1, 0.2))
-    config = TrainConfig(terms, epochs=60, batch_size=3, learning_rate=0.02, validate_every=10, max_minutes=5.0)
+    config = TrainConfig(terms, epochs=60, batch_size=3, learning_rate=5e-3, validate_every=10, max_minutes=5.0)
     found = train("dual", FRAMES, FRAMES, config, SMALL)
     first, last = found.history[0], found.history[-1]
     assert last["validation_capacitance"] < 0.5 * first["validation_capacitance"]

@@ -44,7 +44,7 @@ def test_two_processes_are_one_with_the_double_batch(tmp_path):
     assert done.returncode == 0, done.stderr
     alone = train("dual", *gappy(), replace(CONFIG, batch_size=12), SMALL).model.state_dict()
     for name, value in load_file(tmp_path / "M" / "weights.safetensors").items():
-        torch.testing.assert_close(value, alone[name], rtol=0, atol=1e-10)
+        torch.testing.assert_close(value, alone[name], rtol=0, atol=1e-6)
 
 
 def test_without_torchrun_there_is_one(monkeypatch):
