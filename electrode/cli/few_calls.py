@@ -17,7 +17,7 @@ def add_options(group, calls: str, most: int) -> None:
     """
     group.add_argument("--resume", action="store_true", help="go on with the calls that the folder holds")
     group.add_argument("--max-calls", type=int, metavar="N", help=f"of it, {calls} (default {most})")
-    group.add_argument("--prior", metavar="P", help="what is known before: bonds (default), metals, none, or a cheap calculator as MODULE:FACTORY")
+    group.add_argument("--prior", metavar="P", help="what is known before: bonds (default), metals, none, electrode:FOLDER for a model of this package with its charge, or a cheap calculator: emt, chgnet, sevennet-0, MODULE:FACTORY")
 
 
 def given(arguments, own: tuple[str, ...], folder: str) -> bool:
@@ -47,10 +47,10 @@ def given(arguments, own: tuple[str, ...], folder: str) -> bool:
 
 def prior_named(word: str):
     """Return the prior that --prior names: a word of `electrode.learn.prior`, None for none, or a calculator."""
-    from electrode.learn.prior import WORDS
+    from electrode.learn.prior import MODEL, WORDS
     from electrode.models.neutral_calculators import make_calculator
 
-    return None if word == "none" else word if word in WORDS else make_calculator(word)
+    return None if word == "none" else word if word in WORDS or word.startswith(MODEL) else make_calculator(word)
 
 
 def results_in(path: str):

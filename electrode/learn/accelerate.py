@@ -19,7 +19,7 @@ from electrode.learn.radial import Radial
 from electrode.learn.saddle import fixed_settings, matched_ends, with_results
 from electrode.learn.settings import LearnSettings
 from electrode.learn.source import Source, grand_state
-from electrode.learn.surrogate import Space, area_of
+from electrode.learn.surrogate import Space, area_of, stiffness_of
 from electrode.learn.sweep import ENDS, Found, GrandSearch
 from electrode.references import reference as potential_reference
 
@@ -115,7 +115,7 @@ def accelerated_barriers(
     start = interpolate(ends, None, chosen.images)
     kept = describe("ends", ends) | {"settings": fixed_settings(chosen), "prior": name_of(prior), "holds": source.holds}
     features = features_of(start, free_atoms(ends[0]))
-    space = Space(features, Remembered(prior_of(prior, ends[0])), area_of(start[0]), Radial.of(features, ends[0].numbers) if isinstance(features, Pairs) else None)
+    space = Space(features, Remembered(prior_of(prior, ends[0], stiffness_of(area_of(start[0])))), area_of(start[0]), Radial.of(features, ends[0].numbers) if isinstance(features, Pairs) else None)
     known = tuple(_known(atoms, end, name, source) for atoms, end, name in zip((initial, final), ends, ENDS)) if known_ends else ()
     search = GrandSearch(start, source, space, chosen, LabelStore(folder, kept, resume), progress or (lambda text: None), known, scale)
     found, order = {}, search.order(list(wanted.values()))

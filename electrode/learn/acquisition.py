@@ -110,6 +110,10 @@ def closest(labels: Sequence[Label]) -> Label | None:
     return next((x for x in reversed(labels) if x.path is not None), None)
 
 
-def reach_from(label: Label | None) -> float:
-    """Return how far the next band may move from the path of a label: as far as its forces over a soft spring, anywhere before a saddle was asked for [A]."""
-    return np.inf if label is None or label.reason != "saddle" else max(label.fmax / SOFT, SHORTEST)
+def reach_from(label: Label | None) -> float | np.ndarray:
+    """Return how far the next band may move from the path of a label: the image asked for as a saddle as far as its forces over a soft spring, others anywhere [A]."""
+    if label is None or label.reason != "saddle":
+        return np.inf
+    reach = np.full(len(label.path), np.inf)
+    reach[np.linalg.norm(label.path - label.positions, axis=(1, 2)).argmin()] = max(label.fmax / SOFT, SHORTEST)
+    return reach

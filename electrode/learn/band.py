@@ -32,6 +32,7 @@ class Relaxed:
     positions : (n, N, 3) [A];  energies, std : (n,) [eV]
     complete : whether it was relaxed until its forces were small or steps ran out, rather than until trust ended
     least : energy above the end states from which on a highest image counts as a saddle [eV]
+    saddle : the image that counts as the highest, where one was followed to its saddle
     """
 
     positions: np.ndarray
@@ -39,11 +40,12 @@ class Relaxed:
     std: np.ndarray
     complete: bool
     least: float = RISE
+    saddle: int | None = None
 
     @property
     def top(self) -> int:
         """The highest image between the end states."""
-        return 1 + int(np.argmax(self.energies[1:-1]))
+        return 1 + int(np.argmax(self.energies[1:-1])) if self.saddle is None else self.saddle
 
     @property
     def rises(self) -> bool:
@@ -96,7 +98,7 @@ class _Part:
         return self.surface.results()[1][self.k].copy()
 
 
-def relax_band(images: Sequence[Atoms], evaluate: Callable, std: Callable, trust: float, fmax: float, explored: bool = True, reach: float = np.inf) -> Relaxed:
+def relax_band(images: Sequence[Atoms], evaluate: Callable, std: Callable, trust: float, fmax: float, explored: bool = True, reach: float | np.ndarray = np.inf) -> Relaxed:
     """Return the band relaxed on a surrogate, its highest image climbing, until an image is less certain than `trust`.
 
     Parameters
@@ -107,7 +109,7 @@ def relax_band(images: Sequence[Atoms], evaluate: Callable, std: Callable, trust
     trust : largest standard deviation [eV]; where the start exceeds it, its own largest one counts
     fmax : force asked for at the saddle [eV/A]
     explored : whether anything between the end states is known
-    reach : largest displacement of an atom from the start [A]
+    reach : largest displacement of an atom from the start, of all images or of each (n,) [A]
 
     Returns
     -------

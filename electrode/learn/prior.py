@@ -1,6 +1,7 @@
 """What is known of the energy before the first call: published metal potentials, or any cheap calculator of the user's.
 
-A prior returns energies (m,) [eV] and gradients (m, N, 3) [eV/A] at positions (m, N, 3); its weight is learned with the rest.
+A prior returns energies (m,) [eV] and gradients (m, N, 3) [eV/A] at positions (m, N, 3); its weight is learned with the rest.  One that
+knows of the charge returns two arrays more, see `electrode.learn.model_prior`.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from electrode.physics.pair import Bonds, ShortRange
 
 CUTOFF = 6.0  # [A]
 WORDS = ("metals", "bonds")
+MODEL = "electrode:"  # before the folder of a model, or the name of a shipped one
 
 
 @dataclass(frozen=True)
@@ -71,14 +73,14 @@ class Remembered:
 
     Parameters
     ----------
-    prior : positions (m, N, 3) -> energies (m,), gradients (m, N, 3)
+    prior : positions (m, N, 3) -> energies (m,), gradients (m, N, 3), perhaps potentials (m,) and their gradients
     """
 
     def __init__(self, prior: Callable):
-        self.prior, self._known = prior, None
+        self.prior, self._known, self.charged = prior, None, getattr(prior, "charged", False)
 
-    def __call__(self, positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return energies (m,) and gradients (m, N, 3)."""
+    def __call__(self, positions: np.ndarray) -> tuple[np.ndarray, ...]:
+        """Return what the prior does."""
         if self._known is None or not np.array_equal(positions, self._known[0]):
             self._known = positions.copy(), self.prior(positions)
         return self._known[1]
@@ -89,11 +91,12 @@ def name_of(prior) -> str | None:
     return prior if isinstance(prior, str | None) else type(prior).__name__
 
 
-def prior_of(prior, atoms: Atoms):
-    """Return the prior that is meant: "metals", "bonds" (those to non-metals too), None for none, or an ASE calculator.
+def prior_of(prior, atoms: Atoms, stiffness: float | None = None):
+    """Return the prior that is meant: "metals", "bonds" (those to non-metals too), None for none, "electrode:FOLDER" for a model of this
+    package, or an ASE calculator.
 
     For a lone adsorbate on a metal "metals" serves better: the published radii and depths of bonds to non-metals do not know the site.
-    For molecules and water "bonds" holds them together.
+    For molecules and water "bonds" holds them together.  With a stiffness [V/e] a model knows of the charge, without one it is neutral.
 
     Raises
     ------
@@ -106,6 +109,18 @@ def prior_of(prior, atoms: Atoms):
         return PublishedBonds(atoms, np.ones(len(atoms), dtype=bool))
     if prior == "metals":
         return PublishedBonds(atoms, METAL[atoms.numbers])
+    if isinstance(prior, str) and prior.startswith(MODEL):
+        return _of_model(prior, atoms, stiffness)
     if hasattr(prior, "get_potential_energy"):
         return Calculated(atoms, prior)
-    raise ValueError(f'prior: expected "metals", "bonds", None or an ASE calculator, got {prior!r}')
+    raise ValueError(f'prior: expected "metals", "bonds", "electrode:FOLDER", None or an ASE calculator, got {prior!r}')
+
+
+def _of_model(prior: str, atoms: Atoms, stiffness: float | None):
+    from electrode.learn.model_prior import ModelPrior
+    from electrode.models.neutral_calculators import make_calculator
+    from electrode.models.store import load_model
+
+    if stiffness is None:
+        return Calculated(atoms, make_calculator(prior))
+    return ModelPrior(atoms, load_model(prior.removeprefix(MODEL)), stiffness)

@@ -24,7 +24,7 @@ from electrode.learn.grand import GrandSurface, PlainSurface
 from electrode.learn.labels import Label, LabelStore, describe
 from electrode.learn.prior import Remembered, name_of, prior_of
 from electrode.learn.source import Source, in_volts
-from electrode.learn.surrogate import LEVEL, Space, Surrogate, area_of
+from electrode.learn.surrogate import LEVEL, Space, Surrogate, area_of, stiffness_of
 from electrode.references import reference as potential_reference
 from electrode.relax import LARGEST_STEP
 from electrode.state import GAP_KEY
@@ -126,7 +126,8 @@ def accelerated_relaxation(
     start.info = {key: start.info[key] for key in (GAP_KEY,) if key in start.info}
     scale = None if potential is None else potential_reference(reference, absolute=she_absolute, ph=ph, pzc=pzc)
     wanted = None if scale is None else scale.to_absolute(float(potential))
-    space = Space(features_of([start], free_atoms(start)), Remembered(prior_of(prior, start)), None if wanted is None else area_of(start))
+    area = None if wanted is None else area_of(start)
+    space = Space(features_of([start], free_atoms(start)), Remembered(prior_of(prior, start, None if area is None else stiffness_of(area))), area)
     kept = _description(start, chosen) | {"prior": name_of(prior), "potential": wanted, "charge": charge, "holds": source.holds}
     search = RelaxSearch(start, source, wanted, charge, space, chosen, LabelStore(folder, kept, resume), progress or (lambda text: None), scale)
     return search.run()

@@ -33,7 +33,7 @@ class Space:
     Parameters
     ----------
     features : of the free atoms
-    prior : see `electrode.learn.prior`
+    prior : see `electrode.learn.prior`; one that knows of the charge only where labels do
     area : [A^2] of the surface, None where labels carry no charge
     radial : energies of pairs to be learned beside the prior, None for none
     """
@@ -45,19 +45,23 @@ class Space:
 
     def trend(self, positions: np.ndarray, charge: np.ndarray | None) -> np.ndarray:
         """Return the trend's first functions, those of constant, prior and charge, and their gradients, (m, 1 + D, T)."""
-        energy, gradient = self.prior(positions)
+        energy, gradient, *answer = self.prior(positions)
+        if answer:
+            energy, gradient = energy + answer[0] * charge, gradient + answer[1] * charge[:, None, None]
         m, n = len(positions), 3 * len(self.features.free)
         out = np.zeros((m, 1 + n + (self.area is not None), 2 + 2 * (self.area is not None)))
         out[:, 0, 0], out[:, 0, 1], out[:, 1 : 1 + n, 1] = 1.0, energy, gradient[:, self.features.free].reshape(m, -1)
         if self.area is not None:
             out[:, 0, 2], out[:, 0, 3], out[:, -1, 2], out[:, -1, 3] = charge, 0.5 * charge**2, 1.0, charge
+            out[:, -1, 1] = answer[0] if answer else 0.0
         return out
 
     def weights(self) -> tuple[np.ndarray, np.ndarray]:
         """Return mean and width of the trend's weights."""
         mean, width = [0.0, 1.0], [OFFSET, PRIOR]
         if self.area is not None:
-            mean, width = [*mean, LEVEL, self.stiffness], [*width, LEVEL_WIDTH, STIFFNESS_WIDTH * self.stiffness]
+            level = 0.0 if getattr(self.prior, "charged", False) else LEVEL  # such a prior has its own
+            mean, width = [*mean, level, self.stiffness], [*width, LEVEL_WIDTH, STIFFNESS_WIDTH * self.stiffness]
         more = 0 if self.radial is None else self.radial.count
         return np.array([*mean, *[0.0] * more]), np.array([*width, *[WEIGHT] * more])
 

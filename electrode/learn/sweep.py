@@ -3,9 +3,10 @@
     for each potential, from its neighbour's band:
         fit E(R, Q) to all labels -> relax end states and band on Omega(R, Phi) -> ask at one structure, at the surrogate's charge -> again
 
-An end state is asked for until the surrogate is certain of its energy and the calculator itself found small forces beside it; then
-`acquisition` says which image helps most.  A potential is done when the calculator's own forces at the highest image are below `fmax`, carried
-over from a potential at most `NEAR` away.
+An end state is asked for until the surrogate is certain of its energy and the calculator itself found small forces beside it, at whatever
+potential: each label tells of all of them.  Then `acquisition` says which image helps most.  The highest image is followed to the
+surrogate's saddle, see `climb`.  A potential is done when the calculator's own forces there are below `fmax`, carried over from a potential at
+most `NEAR` away.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from ase import Atoms
 
 from electrode.learn.acquisition import KNOWN, Choice, NothingLeft, choose, closest, reach_from, trusted
 from electrode.learn.band import Relaxed, relax_band, relax_state
+from electrode.learn.climb import followed
 from electrode.learn.grand import GrandSurface
 from electrode.learn.labels import Label, LabelStore
 from electrode.learn.settings import LearnSettings
@@ -26,7 +28,7 @@ from electrode.learn.surrogate import LEVEL, Space, Surrogate
 
 NEAR = 0.1  # potentials closer than this share their labels as if they were one's own [V]
 END_CERTAINTY = 0.01  # standard deviation of an end state's energy above which it is asked for [eV]
-FAR = 0.3  # potentials farther than this from a label leave its charge to be found first [V]
+FAR = 0.3  # by which a call may miss the potential that it was made for before its charge is looked for again [V]
 BESIDE = 0.1  # within which a label confirms an end state [A]
 ENDS = ("initial state", "final state")
 
@@ -148,12 +150,11 @@ class GrandSearch:
         surface = GrandSurface(Surrogate(self.space, good), potential)
         images = [image.copy() for image in self.start]
         own = [x for x in good if x.target == potential]
-        nearest = closest(own)
-        for image, positions in zip(images, (nearest or labels[-1]).path):
+        for image, positions in zip(images, (closest(own) or labels[-1]).path):
             image.positions = positions
         settled = [self._settle(images[-k], surface, good) for k in (0, 1)]
         near = [surface.carried(x, self.start[0]) for x in good if abs(x.potential - potential) < NEAR and x.reason not in ENDS]
-        band = relax_band(images, surface, surface.std, trusted(own, self.settings), self.settings.fmax, explored=any(x.reason not in ENDS for x in good), reach=reach_from(nearest))
+        band = self._band(images, surface, own, explored=any(x.reason not in ENDS for x in good))
         for k in (0, 1):
             if not settled[k]:
                 return Found(surface, band, tuple(near), Choice(None, "", None), end=k)
@@ -164,18 +165,27 @@ class GrandSearch:
             choice = Choice(None, str(error), None)
         return Found(surface, band, tuple(known), choice)
 
+    def _band(self, images: list[Atoms], surface: GrandSurface, own: list[Label], explored: bool) -> Relaxed:
+        """Return the band relaxed on the surrogate, its highest image followed to its saddle once something between the end states is known."""
+        band = relax_band(images, surface, surface.std, trusted(own, self.settings), self.settings.fmax, explored=explored, reach=reach_from(closest(own)))
+        if not (explored and band.rises):
+            return band
+        last = next((x for x in reversed(own) if x.reason == "saddle"), None)
+        return followed(band, last, self.space.features.free, surface, surface.std, self.settings.fmax)
+
     def _settle(self, atoms: Atoms, surface: GrandSurface, good: list[Label]) -> bool:
         """Relax an end state on the surrogate as far as its labels allow; say whether the calculator need not be asked there.
 
-        It stays where a label is, until one at about the potential gives its forces, and if these are small. It is settled where its
-        energy is certain and a label beside it has small forces.
+        It stays where a label is until one gives its forces, and if these are small. It is settled where its energy is certain and a
+        label beside it has small forces.
         """
         fmax, apart = self.settings.fmax, lambda x: np.linalg.norm(x.positions - atoms.positions, axis=1).max()
-        known = [x for x in good if abs(x.potential - surface.potential) < FAR]
-        if not any(apart(x) < KNOWN for x in known):
+        known = [x for x in good if x.target != surface.potential or abs(x.potential - surface.potential) < FAR]
+        here = [x for x in known if apart(x) < KNOWN]
+        if not here:
             return False
         relaxed = True
-        if min(surface.carried(x, atoms).fmax for x in known if apart(x) < KNOWN) > fmax:
+        if min(surface.carried(x, atoms).fmax for x in here) > fmax:
             relaxed = relax_state(atoms, surface, surface.std, fmax)
         small = [x for x in known if apart(x) < BESIDE and surface.carried(x, atoms).fmax < 2.0 * fmax]
         return bool(small and relaxed and surface.std(atoms.positions[None])[0] < END_CERTAINTY)

@@ -101,5 +101,5 @@ def test_an_atom_without_neighbours_is_described_by_its_place():
 
 
 def test_an_unknown_prior_is_refused():
-    with pytest.raises(ValueError, match='prior: expected "metals", "bonds", None or an ASE calculator'):
+    with pytest.raises(ValueError, match='prior: expected "metals", "bonds", "electrode:FOLDER", None or an ASE calculator'):
         prior_of("uff", slab())
