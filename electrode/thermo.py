@@ -50,10 +50,10 @@ def evaluate(
     NotConservative
         if the other variable is held of a model whose forces are no gradient.
     ValueError
-        for a field given to a model that does not read one, a net charge in a field along a periodic direction, or `create_graph` with
-        the other variable held.
+        for a field given to a model that does not read one, a net charge in a field along a periodic direction, `create_graph` with
+        the other variable held, or a precision that the model has not or its weights have not.
     """
-    control = control.expand(structure.n_systems)
+    control = _in_precision(model, structure, control.expand(structure.n_systems))
     if control.field is not None:
         _require_field(model)
         refuse_charge_along_periods(structure, control)
@@ -118,6 +118,19 @@ def _slopes(value: Tensor, wrt: list[Tensor]) -> tuple[Tensor, ...]:
     if not value.requires_grad:
         return tuple(torch.zeros_like(x) for x in wrt)
     return torch.autograd.grad(value, wrt, retain_graph=True, materialize_grads=True)
+
+
+def _in_precision(model: Model, structure: Structure, control: Control) -> Control:
+    """Return the control in the precision of the structure, which the model must share."""
+    given = structure.positions.dtype
+    own = next((p.dtype for p in model.parameters()), given)
+    if "single" in model.fails and torch.float32 in (given, own):
+        raise ValueError(f"{type(model).__name__}: {model.fails['single']}; got float32. Give structure and model in float64, or use another scheme: all but equilibration and razor offer float32")
+    if given != own:
+        raise ValueError(f"{type(model).__name__}: expected positions in the precision of the weights, {own}; got {given}. Convert one, Structure.from_atoms(atoms, dtype=...) or model.to(dtype)")
+    if given == torch.float64:
+        return control
+    return Control(**{k: v.to(given) for k in ("charge", "potential", "field") if (v := getattr(control, k)) is not None})
 
 
 def _require_field(model: Model) -> None:

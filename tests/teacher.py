@@ -65,5 +65,5 @@ TERMS = (Term("energy", 1.0, 0.01), Term("forces", 1.0, 0.2), Term("conjugate", 
 def pupil(members=1, consistency=True, epochs=40, **choices):
     """A dual model, or a committee, after a few passes; `choices` are entries of its configuration."""
     terms = TERMS if consistency else TERMS[:-1]
-    config = TrainConfig(terms, max_minutes=5.0, epochs=epochs, batch_size=12, learning_rate=0.02, validate_every=20)
+    config = TrainConfig(terms, max_minutes=5.0, epochs=epochs, batch_size=12, optimiser="adamw", learning_rate=0.02, validate_every=20)
     return train("dual", *frames(), config, choices={**SMALL, **choices}, members=members).model

@@ -1,5 +1,6 @@
 """Random and broken inputs of the calculator: a finite answer that does not depend on the guise of the structure, or a ValueError that says what to do."""
 
+import time
 import warnings
 
 import numpy as np
@@ -131,3 +132,18 @@ def test_a_flat_and_wide_cell_is_searched():
 def test_settings_that_there_are_not_are_refused():
     with pytest.raises(TypeError):
         ElectrodeCalculator(ChargeToy(), charge=0.1, **{SETTINGS[-1]: 1.0})
+
+
+@pytest.mark.parametrize("pbc, away", [((0, 0, 0), [3e4, -7e4, 1e5]), ((0, 0, 1), [1e5, 0, 0]), ((1, 0, 0), [0, 3e4, 1e5]), ((1, 1, 0), [0, 0, 1e5])])
+def test_an_atom_far_away_costs_no_time_and_no_neighbour(pbc, away):
+    """Across open directions, whose empty space would be filled with bins."""
+    atoms, last = interface((2, 2, 3)), 12
+    far, pbc = atoms.positions.copy(), np.array(pbc, bool)
+    far[last] += away
+    start = time.process_time()
+    found, near = (neighbour_list(positions, atoms.cell.array, pbc, 6.0) for positions in (far, atoms.positions))
+    assert time.process_time() - start < 1.0
+    centre = lambda pairs: np.repeat(np.arange(last + 1), np.diff(pairs.first))
+    of_metal = lambda pairs: sorted((int(i), int(j), *x.round(9)) for i, j, x in zip(centre(pairs), pairs.index, pairs.offset) if last not in (i, j))
+    assert of_metal(found) == of_metal(near)
+    assert (centre(found)[found.index == last] == last).all()

@@ -8,17 +8,21 @@ import torch
 from teacher import SMALL, interface, labelled
 
 from electrode.data.problems import DataError
+from electrode.models.baseline import Baseline
 from electrode.models.dual import Dual, DualConfig
+from electrode.models.equilibration import Equilibration
+from electrode.models.equilibration_config import EquilibrationConfig
 from electrode.models.plates import plate_potential
 from electrode.models.razor import Razor, RazorConfig
 from electrode.models.response import Response, ResponseConfig
 from electrode.models.taylor import Taylor, TaylorConfig
 from electrode.nn.conditioning import Envelope
-from electrode.physics.one_face import require_one_face
+from electrode.physics.one_face import require_one_face, require_one_slab
 from electrode.physics.symmetry_functions import SymmetryFunctions
 from electrode.state import Control, Structure, electrode_atoms
 from electrode.thermo import evaluate
 from electrode.train.labels import held
+from electrode.train.metrics import compare
 
 FUNCTIONS = SymmetryFunctions((1, 8, 79), **SMALL["symmetry_functions"])
 
@@ -104,3 +108,66 @@ def test_tags_that_count_from_the_bulk_to_the_adsorbate_are_refused():
         Structure.from_atoms(atoms)
     atoms.set_array("eir_region", (layers == 0).astype(int))
     np.testing.assert_array_equal(electrode_atoms(atoms), layers > 0)
+
+
+def two_electrodes():
+    """A slab, water above it, and another slab that faces it."""
+    atoms = slab(periodic=False)
+    other = atoms[atoms.symbols == "Au"]
+    other.positions[:, 2] += 20.0
+    atoms.cell[2, 2] += 20.0
+    return atoms + other
+
+
+ONE_SURFACE = {
+    "baseline": lambda: Baseline(),
+    "equilibration": lambda: Equilibration(EquilibrationConfig(FUNCTIONS)),
+    "taylor": lambda: Taylor(TaylorConfig(FUNCTIONS)),
+}
+
+
+@pytest.mark.parametrize("name", ONE_SURFACE)
+def test_a_second_electrode_is_refused_where_the_area_of_one_counts(name):
+    model, control = ONE_SURFACE[name](), Control(charge=0.02)
+    with pytest.raises(ValueError, match="system 1: the electrode is in two parts, 1.*eir_region"):
+        evaluate(model, Structure.from_atoms([slab(False), two_electrodes()]), control)
+    with pytest.raises(ValueError, match="in two parts"):
+        compare(model, labelled_as_one(two_electrodes()))
+    marked = two_electrodes()
+    marked.set_array("eir_region", np.where(marked.positions[:, 2] > 15.0, 3, np.where(marked.symbols == "Au", 0, 2)))
+    evaluate(model, Structure.from_atoms(marked), control)
+
+
+def labelled_as_one(atoms):
+    """A frame of these atoms, whatever its labels."""
+    (frame,) = labelled(slab(False), (0.0,))
+    return [replace(frame, geometry=atoms, forces=np.zeros((len(atoms), 3)))]
+
+
+def test_a_slab_that_the_boundary_cuts_is_one():
+    whole = Structure.from_atoms([slab(), wrapped(slab(), BOTTOM, times=1)])
+    of = lambda s, cells=1.0: (s.positions.numpy(), s.cell.numpy() * cells, s.pbc.numpy(), s.system.numpy(), s.electrode.numpy())
+    require_one_slab(*of(whole))
+    facing = two_electrodes()
+    facing.pbc = True
+    with pytest.raises(ValueError, match="system 0.*in two parts"):
+        require_one_slab(*of(Structure.from_atoms(facing)))
+
+
+@pytest.mark.parametrize("name", ["equilibration", "razor"])
+def test_double_precision_is_asked_for_before_any_work(name, monkeypatch):
+    model = {**ONE_SURFACE, "razor": lambda: Razor(RazorConfig(FUNCTIONS))}[name]()
+    monkeypatch.setattr(type(model), "describe", lambda *_: pytest.fail("work was done"))
+    monkeypatch.setattr(type(model), "closed_form", lambda *_: pytest.fail("work was done"))
+    for structure, precise in ((Structure.from_atoms(slab(False), torch.float32), model), (Structure.from_atoms(slab(False)), model.float())):
+        with pytest.raises(ValueError, match="got float32.*all but equilibration and razor"):
+            evaluate(precise, structure, Control(charge=0.02))
+
+
+def test_positions_and_weights_share_a_precision():
+    single, control = Structure.from_atoms(slab(False), torch.float32), Control(potential=4.4)
+    model = Dual(DualConfig(FUNCTIONS)).eval()
+    exact = evaluate(model, Structure.from_atoms(slab(False)), control)["grand_energy"]
+    with pytest.raises(ValueError, match="precision of the weights, torch.float64; got torch.float32"):
+        evaluate(model, single, control)
+    assert evaluate(model.float(), single, control)["grand_energy"].item() == pytest.approx(exact.item(), rel=1e-5)

@@ -93,7 +93,7 @@ class Model(nn.Module):
     variables minimise it, `stacks` whether a committee's members, their weights stacked, are evaluated in one pass or in turn, `symmetry`
     whether the atoms may be turned about the surface's normal alone, "E(2)", or any way, mirrored too, "E(3)".  `fails` says what of
     `testing.ModelContract` the scheme cannot keep, and why: "conjugate" (the scalar does not answer to charge and potential),
-    "derivative" (the potential is a head), "gradient" (forces are a head), "rotation", "size"; and "committee", why it has none.  `several_gaps` says whether it tells the
+    "derivative" (the potential is a head), "gradient" (forces are a head), "rotation", "size", "single" (precision); and "committee", why it has none.  `several_gaps` says whether it tells the
     distances of the counter-charge apart (`Structure.countercharge_gap`), so that frames of several may be trained together.  `branch_safe` says whether
     its energy in a field along a periodic direction has one value, see `models.enthalpy`; of others the calculator gives forces alone there.
 

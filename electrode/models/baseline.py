@@ -19,6 +19,7 @@ from electrode.models.base import Model, ModelCard, held_charge
 from electrode.physics.elements import SYMBOLS
 from electrode.physics.equilibration import Equilibration, equilibrate
 from electrode.physics.neighbours import neighbour_list
+from electrode.physics.one_face import require_one_slab
 from electrode.physics.pair import Bonds, ShortRange
 from electrode.state import Control, Structure
 
@@ -73,6 +74,7 @@ class InterfaceKernel:
         self.numbers, self.electrode = array(structure.numbers), array(structure.electrode)
         self.positions = array(structure.positions).astype(np.float64)
         self.cell, self.pbc = array(structure.cell).astype(np.float64), array(structure.pbc)
+        require_one_slab(self.positions, self.cell, self.pbc, array(structure.system), self.electrode)
         self.bonds = [
             Bonds.of(self.positions[at], neighbour_list(self.positions[at], self.cell[k], self.pbc[k], config.cutoff))
             for k, at in enumerate(self.atoms)

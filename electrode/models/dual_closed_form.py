@@ -79,7 +79,8 @@ class DualMembers:
         w, self.kernels, self.system, self.channel = weights, kernels, structure.system.numpy(), channel
         self.weights, self.systems = weights, structure.n_systems
         features, decaying = kernels["symmetry"].values(), kernels["decay"].values()
-        self.start, self.direction, out, self.given = start(features, decaying, channel, w.first, w.bias, w.decay, w.centre, w.layers, w.sizes)
+        rows = [_rows(weights) for weights in (w.first, w.bias, w.decay)]
+        self.start, self.direction, out, self.given = start(features, decaying, channel, *rows, w.centre, w.layers, w.sizes)
         members = len(w.centre)
         self.hardness = w.hardness[:, channel]
         self.electronegativity = w.electronegativity[:, channel] + out[:members]
@@ -101,8 +102,13 @@ class DualMembers:
             each = of_system[:, self.system]
             charges_back(x, *atoms, each * w, given, own.decay, own.centre, own.layers, own.sizes, bar, decays)
             of_output = of_output + np.concatenate([each * q, each])[: bar.shape[1] - len(each)]
-        slope = self.kernels["symmetry"].pull(others_back(self.channel, of_output, self.given, own.first, own.layers, own.sizes, bar))
+        slope = self.kernels["symmetry"].pull(others_back(self.channel, of_output, self.given, _rows(own.first), own.layers, own.sizes, bar))
         slope += self.kernels["decay"].pull(decays)
         if "short_range" in self.kernels:
             slope += self.kernels["short_range"].pull(sum(of_system.sum(0) for _, of_system in weighted))
         return -slope
+
+
+def _rows(weights: np.ndarray) -> np.ndarray:
+    """Return the weights of each element as one row."""
+    return weights.reshape(len(weights), -1)

@@ -49,6 +49,7 @@ class Equilibration(Model):
     """The charge-equilibrated network; "atomic_charges" (N,) add up to Q."""
 
     natural = "charge"
+    fails = {"single": "its linear equations are solved in double precision"}
     several_gaps = True
 
     def __init__(self, config: EquilibrationConfig):
@@ -67,7 +68,7 @@ class Equilibration(Model):
         first, widths = (1.0, math.log(BULK_WATER))[: 1 + config.several_gaps], size[0] if config.learned_widths else 0
         self.scalar_spread = (*(0.5,) * len(first), *(WIDTH_SPREAD,) * widths)
         if widths:
-            self.fails = {"committee": "since learned widths give each a description of its own; leave learned_widths out, or train single models"}
+            self.fails = {**self.fails, "committee": "since learned widths give each a description of its own; leave learned_widths out, or train single models"}
         # ln(C_dl/C_d), ln eps where the gap matters, and ln(sigma/covalent radius) of each element where that is learned
         self.log_series = nn.Parameter(torch.tensor((*first, *(0.0,) * widths), dtype=torch.float64))
         formal = torch.zeros(len(SYMBOLS), dtype=torch.float64)

@@ -115,6 +115,7 @@ class Razor(Model):
     """The expansion to second order."""
 
     natural = "charge"
+    fails = {"single": "its linear equations are solved in double precision"}
 
     def __init__(self, config: RazorConfig):
         super().__init__()

@@ -27,6 +27,7 @@ from electrode.nn.kernel_heads import KernelHeads, Part
 from electrode.nn.kernel_heads_written_out import ElementHeads
 from electrode.physics.joined_functions import bind_sets
 from electrode.physics.neighbours import batch_neighbours
+from electrode.physics.one_face import require_one_slab
 from electrode.physics.pair import Bonds, NoShortRange, ShortRange, ShortRangeKernel
 from electrode.physics.symmetry_functions import SymmetryFunctions
 from electrode.state import Control, Structure
@@ -99,6 +100,7 @@ class Taylor(Model):
         array = lambda tensor: tensor.detach().cpu().numpy()
         numbers, positions, functions = array(structure.numbers), array(structure.positions.double()), self.config.symmetry_functions
         space = array(structure.cell.double()), array(structure.pbc), array(structure.counts)
+        require_one_slab(positions, *space[:2], array(structure.system), array(structure.electrode))
         described, pairs = bind_sets((functions, *self.config.others), numbers, positions, lambda cutoff: batch_neighbours(positions, *space, cutoff))
         if self.config.short_range:
             short = ShortRangeKernel(ShortRange(numbers, Bonds.of(positions, pairs), functions.cutoff), array(structure.system))

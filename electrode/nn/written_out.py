@@ -51,8 +51,8 @@ def times(x, weights, out):
 @fast
 def _layer(a, weights, bias, out):
     """Fill out = a W + b; without biases for their length 0."""
-    out[: len(weights) // len(a)] = 0.0
-    out[: len(bias)] = bias
+    for j in range(len(weights) // len(a)):
+        out[j] = bias[j] if len(bias) > 0 else 0.0
     times(a, weights, out)
 
 

@@ -30,19 +30,19 @@ def decays(distance, rate, length, cutoff):
     return out
 
 
-@_jit
 def kinds(numbers):
     """Return the atomic numbers that there are, ascending, and the place of each atom's among them."""
     present = np.zeros(numbers.max() + 1, np.int64)
-    for z in numbers:
-        present[z] = 1
+    present[numbers] = 1
     return np.flatnonzero(present), (np.cumsum(present) - 1)[numbers]
 
 
 @_jit
 def bond_terms(i, j, kind, distance, repulsion, hopping, share, cutoff, n_kinds, root):
     """Return v and c h^2 of each bond with two derivatives, (3, M) each, from their amplitude, rate and length (3, kinds^2), and sqrt(rho + s^2) of each atom for s = root."""
-    v, square, rho = np.empty((3, len(i))), np.empty((3, len(i))), np.full(len(kind), root**2)
+    v, square, rho = np.empty((3, len(i))), np.empty((3, len(i))), np.empty(len(kind))
+    for a in range(len(kind)):
+        rho[a] = root**2
     for b in range(len(i)):
         k = kind[i[b]] * n_kinds + kind[j[b]]
         f, f1, f2 = _decay(distance[b], repulsion[1, k], repulsion[2, k], cutoff)
@@ -51,7 +51,9 @@ def bond_terms(i, j, kind, distance, repulsion, hopping, share, cutoff, n_kinds,
         c = share[k] * hopping[0, k] ** 2
         square[0, b], square[1, b], square[2, b] = c * f * f, 2.0 * c * f * f1, 2.0 * c * (f1 * f1 + f * f2)
         rho[i[b]] += square[0, b]
-    return v, square, np.sqrt(rho)
+    for a in range(len(kind)):
+        rho[a] = math.sqrt(rho[a])
+    return v, square, rho
 
 
 @_jit

@@ -24,7 +24,7 @@ def compiled(**options):
     """
 
     def decorate(function):
-        loop = njit(**options)(function)
+        loop = njit(no_cfunc_wrapper=True, **options)(function)
         if isinstance(loop, Dispatcher):  # with its compiler switched off numba leaves the function as it is
             loop._cache = _kept(function) or loop._cache
         return loop

@@ -12,7 +12,9 @@ _jit = compiled(error_model="numpy")
 @_jit
 def planes(heights, system, electrode, sharpness, n_systems):
     """Return softmax(beta z) over each system's electrode atoms, (N,), and the mean height that it gives, (S,)."""
-    top, total, mean, weights = np.full(n_systems, -np.inf), np.zeros(n_systems), np.zeros(n_systems), np.zeros(len(heights))
+    top, total, mean, weights = np.empty(n_systems), np.zeros(n_systems), np.zeros(n_systems), np.zeros(len(heights))
+    for s in range(n_systems):
+        top[s] = -np.inf
     for i in range(len(heights)):
         if electrode[i]:
             top[system[i]] = max(top[system[i]], heights[i])
@@ -44,20 +46,6 @@ def functions_of_height(height, kappa, width):
             e1, e2 = -kappa[k] * s * e, (kappa[k] ** 2 * s**2 - kappa[k] * s1) * e
             d[i, k], d1[i, k], d2[i, k] = s * e, s1 * e + s * e1, s2 * e + 2.0 * s1 * e1 + s * e2
     return d, d1, d2
-
-
-@_jit
-def heights_of(positions, normal, system, electrode):
-    """Return the heights of the atoms along their system's normal (N,), and the widest gap between two atoms of each electrode, -1 for none (S,)."""
-    heights, gaps = np.empty(len(positions)), np.full(len(normal), -1.0)
-    for i in range(len(positions)):
-        s = system[i]
-        heights[i] = positions[i, 0] * normal[s, 0] + positions[i, 1] * normal[s, 1] + positions[i, 2] * normal[s, 2]
-    for s in range(len(normal)):
-        metal = np.sort(heights[electrode & (system == s)])
-        for k in range(len(metal)):
-            gaps[s] = max(gaps[s], metal[k] - metal[max(k - 1, 0)])
-    return heights, gaps
 
 
 @_jit

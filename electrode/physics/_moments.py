@@ -14,8 +14,7 @@ from electrode.physics._compiled import compiled
 _jit = compiled(fastmath=True, error_model="numpy")
 
 
-@_jit
-def monomials(order):
+def listed_monomials(order):
     """Return exponents (n, 3), degree (n,) and multinomial weight (n,) of all monomials up to `order`."""
     n = (order + 1) * (order + 2) * (order + 3) // 6
     power = np.zeros((n, 3), np.int64)
@@ -29,6 +28,9 @@ def monomials(order):
                 weight[m] = math.gamma(l + 1.0) / (math.gamma(a + 1.0) * math.gamma(b + 1.0) * math.gamma(l - a - b + 1.0))
                 m += 1
     return power, degree, weight
+
+
+monomials = _jit(listed_monomials)
 
 
 @_jit
@@ -119,38 +121,8 @@ def _self_weight(t, pairs, n_angular, out):
     for k in range(len(pairs)):
         a, b = pairs[k]
         if a // n_angular == b // n_angular:
-            out[a // n_angular, a % n_angular, b % n_angular] -= t[k].sum()
-
-
-@_jit
-def values(first, index, vectors, channels, sizes, cutoff, gaussians, pairs, angular_map):
-    """Return the symmetry functions, (N, F)."""
-    n_el, n_rad, n_ang, order = sizes
-    power, degree, weight = monomials(order)
-    n_atoms, n_mono, n_g5 = len(first) - 1, len(degree), len(angular_map)
-    out = np.zeros((n_atoms, n_el * n_rad + len(pairs) * n_g5))
-    g, u, q = np.empty((3, n_rad + n_ang)), np.empty(3), np.empty((order + 1, 3))
-    p, p1 = np.empty(n_mono), np.empty((n_mono, 3))
-    M, T = np.empty((n_el * n_ang, n_mono)), np.empty((len(pairs), order + 1))
-    own = np.empty((n_el, n_ang, n_ang))
-    for i in range(n_atoms):
-        M[:], own[:] = 0.0, 0.0
-        for e in range(first[i], first[i + 1]):
-            s = channels[index[e]]
-            r = _unit(vectors[e], u)
-            _radial(r, cutoff, gaussians, g, 0)
-            _angles(u, power, q, p, p1)
-            for k in range(n_rad):
-                out[i, s * n_rad + k] += g[0, k]
-            for k in range(n_ang):
-                gk = g[0, n_rad + k]
-                for m in range(n_mono):
-                    M[s * n_ang + k, m] += gk * p[m]
-                for l in range(n_ang):
-                    own[s, k, l] += gk * g[0, n_rad + l]
-        _contract(M, M, pairs, degree, weight, T)
-        _finish(T, own, pairs, n_ang, angular_map, out[i, n_el * n_rad :])
-    return out
+            for l in range(t.shape[1]):
+                out[a // n_angular, a % n_angular, b % n_angular] -= t[k, l]
 
 
 @_jit
@@ -193,49 +165,3 @@ def _to_products(cotangent, angular_map, t):
             for z in range(n_g5):
                 x += angular_map[z, l] * cotangent[k * n_g5 + z]
             t[k, l] = x
-
-
-@_jit
-def pull(first, index, vectors, channels, sizes, cutoff, gaussians, pairs, angular_map, cotangent):
-    """Return sum_if cotangent_if dG_if/dR, (N, 3)."""
-    n_el, n_rad, n_ang, order = sizes
-    power, degree, weight = monomials(order)
-    n_atoms, n_mono = len(first) - 1, len(degree)
-    out = np.zeros((n_atoms, 3))
-    g, u, q = np.empty((3, n_rad + n_ang)), np.empty(3), np.empty((order + 1, 3))
-    p, p1 = np.empty(n_mono), np.empty((n_mono, 3))
-    M, W = np.empty((n_el * n_ang, n_mono)), np.empty((n_el * n_ang, n_mono))
-    t, own = np.empty((len(pairs), order + 1)), np.empty((n_el, n_ang, n_ang))
-    beta = np.empty(3)
-    for i in range(n_atoms):
-        _moments_of(i, first, index, vectors, channels, n_rad, n_ang, cutoff, gaussians, power, q, M)
-        _to_products(cotangent[i, n_el * n_rad :], angular_map, t)
-        _expand(t, M, pairs, degree, weight, W)
-        _self_weight(t, pairs, n_ang, own)
-        for e in range(first[i], first[i + 1]):
-            j = index[e]
-            s = channels[j]
-            r = _unit(vectors[e], u)
-            _radial(r, cutoff, gaussians, g, 1)
-            _angles(u, power, q, p, p1)
-            along = 0.0
-            for k in range(n_rad):
-                along += cotangent[i, s * n_rad + k] * g[1, k]
-            for k in range(n_ang):
-                for l in range(n_ang):
-                    along += own[s, k, l] * (g[1, n_rad + k] * g[0, n_rad + l] + g[0, n_rad + k] * g[1, n_rad + l])
-            beta[:] = 0.0
-            for m in range(n_mono):
-                v, v1 = 0.0, 0.0
-                for k in range(n_ang):
-                    v += W[s * n_ang + k, m] * g[0, n_rad + k]
-                    v1 += W[s * n_ang + k, m] * g[1, n_rad + k]
-                along += v1 * p[m]
-                for c in range(3):
-                    beta[c] += v * p1[m, c]
-            along -= (u[0] * beta[0] + u[1] * beta[1] + u[2] * beta[2]) / r
-            for c in range(3):
-                x = u[c] * along + beta[c] / r
-                out[j, c] += x
-                out[i, c] -= x
-    return out

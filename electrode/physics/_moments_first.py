@@ -5,11 +5,12 @@ sum over monomials v_m dp_m/du_c is one over the lower monomials l alone: count(
 """
 
 import math
+from functools import cache
 
 import numpy as np
 
 from electrode.physics._exponential import falling
-from electrode.physics._moments import _finish, _jit, _self_weight, _to_products, monomials
+from electrode.physics._moments import _finish, _jit, _self_weight, _to_products, listed_monomials
 
 
 @_jit
@@ -31,20 +32,18 @@ def _shell(d, cutoff, shell):
     shell[3], shell[4], shell[5] = r, 0.25 * (1.0 + c) ** 2, -0.5 * w * s * (1.0 + c)
 
 
-@_jit
-def _higher(power):
-    """Return, for each monomial and axis, the higher one that they make, and its exponent."""
+@cache
+def tables(order):
+    """Return the multinomial weight (n,) of the monomials up to an order; for each of them and axis, the higher one that they make, and its exponent, (n, 3)."""
+    power, _, weight = listed_monomials(order)
     n = len(power)
     above, count = np.full((n, 3), -1), np.zeros((n, 3))
     for l in range(n):
         for c in range(3):
             for m in range(l + 1, n):
-                match = True
-                for k in range(3):
-                    match = match and power[m, k] == power[l, k] + (1 if k == c else 0)
-                if match:
+                if np.array_equal(power[m], power[l] + (np.arange(3) == c)):
                     above[l, c], count[l, c] = m, power[m, c]
-    return above, count
+    return weight, above, count
 
 
 @_jit
@@ -91,10 +90,9 @@ def _products_back(t, M, pairs, order, weight, W):
 
 
 @_jit
-def values(first, index, vectors, channels, sizes, cutoff, gaussians, pairs, angular_map):
-    """Return the symmetry functions (N, F), the moments (N, rows, monomials), and the exponentials (M, K) and shells (M, 6) of all neighbours."""
+def values(first, index, vectors, channels, sizes, cutoff, gaussians, pairs, angular_map, weight):
+    """Return the symmetry functions (N, F), with `tables`, the moments (N, rows, monomials), and the exponentials (M, K) and shells (M, 6) of all neighbours."""
     n_el, n_rad, n_ang, order = sizes
-    power, _, weight = monomials(order)
     n_atoms, n_mono = len(first) - 1, len(weight)
     out = np.zeros((n_atoms, n_el * n_rad + len(pairs) * len(angular_map)))
     moments = np.zeros((n_atoms, n_el * n_ang, n_mono))
@@ -123,11 +121,9 @@ def values(first, index, vectors, channels, sizes, cutoff, gaussians, pairs, ang
 
 
 @_jit
-def pull(first, index, vectors, channels, sizes, cutoff, gaussians, pairs, angular_map, moments, exponentials, shells, cotangent):
+def pull(first, index, vectors, channels, sizes, cutoff, gaussians, pairs, angular_map, weight, above, count, moments, exponentials, shells, cotangent):
     """Return sum_if cotangent_if dG_if/dR, (N, 3)."""
     n_el, n_rad, n_ang, order = sizes
-    power, _, weight = monomials(order)
-    above, count = _higher(power)
     n_atoms, n_mono, n_low = len(first) - 1, len(weight), order * (order + 1) * (order + 2) // 6
     out = np.zeros((n_atoms, 3))
     W, t, own = np.empty((n_el * n_ang, n_mono)), np.empty((len(pairs), order + 1)), np.empty((n_el, n_ang, n_ang))

@@ -17,8 +17,8 @@ from functools import cached_property
 
 import numpy as np
 
-from electrode.physics._decay_profile import functions_of_height, heights_of, planes, pulled
-from electrode.physics.one_face import refuse_behind, refuse_two_parts
+from electrode.physics._decay_profile import functions_of_height, planes, pulled
+from electrode.physics.one_face import require_one_face
 
 
 @dataclass(frozen=True)
@@ -59,15 +59,14 @@ class DecayFunctions:
             for a system without electrode atoms, or not one slab with all else above it, see `one_face`: there is no single interface then.
         """
         normal = np.ascontiguousarray(normal, dtype=np.float64)
-        heights, gaps = heights_of(positions, normal, system, electrode)
-        if (gaps < 0.0).any():
+        bare = np.flatnonzero(np.bincount(system[electrode], minlength=len(normal)) == 0)
+        if len(bare):
             raise ValueError(
-                f"systems {np.flatnonzero(gaps < 0.0).tolist()} have no electrode atoms, so no interface plane; mark them with "
+                f"systems {bare.tolist()} have no electrode atoms, so no interface plane; mark them with "
                 "positive tags or eir_region = 0"
             )
-        refuse_two_parts(gaps)
-        if periodic is not None:
-            refuse_behind(heights, system, electrode, periodic)
+        heights = np.einsum("nc,nc->n", positions, normal[system])
+        require_one_face(heights, system, electrode, np.zeros(len(normal), bool) if periodic is None else periodic)
         return DecayKernel(self, normal, heights, system, electrode)
 
 

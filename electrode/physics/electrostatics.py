@@ -109,7 +109,8 @@ def coulomb(
     if periodic[0]:
         plane = _plane(tuple(map(tuple, np.asarray(cell, float).tolist())), float(gamma.min()), splitting)
         _add_images(plane.wrapped(positions), plane.images, gamma, plane.alpha, plane.cutoff, value, gradient, hessian, second)
-        _add_waves(positions, plane.waves, plane.normal, plane.alpha, plane.area, value, gradient, hessian, second)
+        phases = positions @ plane.waves.T
+        _add_waves(positions @ plane.normal, np.cos(phases), np.sin(phases), plane.waves, plane.lengths, plane.normal, plane.alpha, plane.area, value, gradient, hessian, second)
     else:
         _add_images(positions, np.zeros((1, 3)), gamma, 0.0, np.inf, value, gradient, hessian, second)
     value += np.triu(value, 1).T
@@ -135,6 +136,7 @@ class PlanarLattice:
         self.cutoff = REACH / min(self.alpha, float(gamma.min()))
         self.images = lattice_points(self.vectors, self.cutoff + np.linalg.norm(self.vectors, axis=1).sum())[1]
         self.waves = half_waves(self.vectors, 2.0 * self.alpha * REACH)[1]
+        self.lengths = np.sqrt((self.waves**2).sum(axis=1))
         self.inverse = np.linalg.pinv(self.vectors)
 
     def wrapped(self, positions: np.ndarray) -> np.ndarray:
@@ -211,14 +213,13 @@ def tail(exponent, x):
 
 
 @compiled()
-def _add_waves(positions, waves, normal, alpha, area, value, gradient, hessian, second):
+def _add_waves(height, cosine, sine, waves, lengths, normal, alpha, area, value, gradient, hessian, second):
     """Add the reciprocal sum over half the plane waves h, and the term h = 0, for i <= j.
 
     (2 pi / area) sum_h cos(h.d)/h [e^(hz) erfc(h/2a + az) + e^(-hz) erfc(h/2a - az)]
-    - (2 pi / area) [exp(-(az)^2)/(a sqrt(pi)) + z erf(az)]
+    - (2 pi / area) [exp(-(az)^2)/(a sqrt(pi)) + z erf(az)],    z = z_j - z_i, from cosine and sine (N, H) of h.R and lengths h (H,)
     """
-    n, factor, height, lengths = len(positions), 2.0 * math.pi / area, positions @ normal, np.sqrt((waves**2).sum(axis=1))
-    cosine, sine = np.cos(positions @ waves.T), np.sin(positions @ waves.T)
+    n, factor = len(height), 2.0 * math.pi / area
     for i in range(n):
         for j in range(i, n):
             z = height[j] - height[i]

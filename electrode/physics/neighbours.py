@@ -13,6 +13,7 @@ from electrode.physics._compiled import compiled
 
 Find = Callable[..., "NeighbourList"]  # place in the batch, positions, cell, pbc, cutoff -> list
 CLOSEST_APPROACH = 0.4  # [A]; closer pairs are an error in the input, not physics
+_FARTHEST = 1e9  # of atoms whose positions still tell what is beside them [A]
 _BINS, _MOST_BINS = 9e4, 1e9  # in all before vesin makes them fewer (at 1e5), and along one direction (32 bits)
 
 
@@ -69,11 +70,12 @@ def neighbour_list(positions: np.ndarray, cell: np.ndarray, pbc: np.ndarray, cut
     """
     from vesin import NeighborList  # imports torch where torch is installed: only when a list is needed
 
-    box = _box(positions, cell, pbc, cutoff)
-    _refuse_box(box, positions, pbc, cutoff)
+    near = _closed_up(positions, _open_directions(cell, pbc), cutoff)
+    box = _box(near, cell, pbc, cutoff)
+    _refuse_box(box, near, pbc, cutoff)
     search = NeighborList(cutoff=float(cutoff), full_list=True, sorted=True)
     i, j, shift, distance = search.compute(
-        points=np.ascontiguousarray(positions, dtype=np.float64),
+        points=np.ascontiguousarray(near, dtype=np.float64),
         box=box,
         periodic=np.asarray(pbc, dtype=bool),
         quantities="ijSd",
@@ -159,10 +161,26 @@ _finder: ContextVar[Find] = ContextVar("finder", default=_search)
 def _box(positions, cell, pbc, cutoff) -> np.ndarray:
     """Return the cell with vectors filled in along open directions, which the search needs but never uses."""
     box = np.array(cell, dtype=np.float64)
-    extent = float(np.ptp(positions, axis=0).max()) + 2.0 * cutoff + 1.0 if len(positions) else 1.0
     axes = np.flatnonzero(~np.asarray(pbc, dtype=bool))
-    kept = box[np.asarray(pbc, dtype=bool)]
-    spare = np.linalg.svd(kept)[2][len(kept) :] if len(kept) else np.eye(3)
-    for axis, direction in zip(axes, spare):
-        box[axis] = extent * direction
+    for axis, direction in zip(axes, _open_directions(box, pbc)):
+        box[axis] = (np.ptp(positions @ direction) + 2.0 * cutoff + 1.0 if len(positions) else 1.0) * direction
     return box
+
+
+def _open_directions(cell, pbc) -> np.ndarray:
+    """Return unit vectors normal to each other and to the periodic lattice vectors, (3 - periodic, 3)."""
+    kept = np.asarray(cell, dtype=np.float64)[np.asarray(pbc, dtype=bool)]
+    return np.linalg.svd(kept)[2][len(kept) :] if len(kept) else np.eye(3)
+
+
+def _closed_up(positions, directions: np.ndarray, cutoff: float) -> np.ndarray:
+    """Return positions whose empty layers across open directions are as thick as no pair spans, so that an atom far away costs no time."""
+    for direction in directions if len(positions) else ():
+        heights = positions @ direction
+        order = np.argsort(heights)
+        surplus = np.maximum(np.diff(heights[order]) - 2.0 * cutoff, 0.0)
+        if surplus.any() and np.ptp(heights) < _FARTHEST:
+            down = np.zeros(len(positions))
+            down[order[1:]] = np.cumsum(surplus)
+            positions = positions - down[:, None] * direction
+    return positions

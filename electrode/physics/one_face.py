@@ -8,7 +8,7 @@ LARGEST_GAP = 6.0  # between layers of one electrode, and of what stands behind 
 
 
 def require_one_face(heights: np.ndarray, system: np.ndarray, electrode: np.ndarray, periodic: np.ndarray) -> None:
-    """Refuse an electrode in two parts, and atoms behind it that belong above, see `refuse_two_parts` and `refuse_behind`.
+    """Refuse an electrode in two parts, and atoms behind it that belong above.
 
     Parameters
     ----------
@@ -19,11 +19,39 @@ def require_one_face(heights: np.ndarray, system: np.ndarray, electrode: np.ndar
     ------
     ValueError
     """
-    refuse_two_parts(_widest_gaps(heights[electrode], system[electrode], len(periodic)))
-    refuse_behind(heights, system, electrode, periodic)
+    _refuse_two_parts(_widest_gaps(heights[electrode], system[electrode], len(periodic)))
+    _refuse_behind(heights, system, electrode, periodic)
 
 
-def refuse_two_parts(gaps: np.ndarray) -> None:
+def require_one_slab(positions: np.ndarray, cell: np.ndarray, pbc: np.ndarray, system: np.ndarray, electrode: np.ndarray) -> None:
+    """Refuse slabs whose electrode is in two parts, for schemes that read the area of one surface but no heights; open space is passed over.
+
+    Where the cell repeats along the normal the two parts may be one that its boundary cuts, so that one gap is none.
+
+    Parameters
+    ----------
+    positions : (N, 3) [A];  cell : (S, 3, 3) [A];  pbc : (S, 3) bool
+    system : (N,) system of each atom, ascending;  electrode : (N,) bool
+
+    Raises
+    ------
+    ValueError
+    """
+    gaps, metal = np.zeros(len(cell)), positions[electrode]
+    for k in np.flatnonzero(np.all(np.asarray(pbc)[:, :2], axis=1)):
+        normal = np.cross(cell[k, 0], cell[k, 1])
+        normal /= np.linalg.norm(normal)
+        heights = np.sort(metal[system[electrode] == k] @ normal)
+        if not pbc[k, 2]:
+            gaps[k] = np.diff(heights).max(initial=0.0)
+        elif len(heights) > 1:
+            length = abs(cell[k, 2] @ normal)
+            heights = np.sort(heights % length)
+            gaps[k] = np.sort(np.diff(heights, append=heights[0] + length))[-2]
+    _refuse_two_parts(gaps)
+
+
+def _refuse_two_parts(gaps: np.ndarray) -> None:
     """Refuse systems whose electrode has a widest gap (S,) [A] along the normal that no slab has.
 
     Raises
@@ -34,11 +62,11 @@ def refuse_two_parts(gaps: np.ndarray) -> None:
         k = int((gaps > LARGEST_GAP).argmax())
         raise ValueError(
             f"system {k}: the electrode is in two parts, {gaps[k]:.1f} A apart along the normal; expected one slab. Move a slab "
-            "that is cut by the cell's boundary into one piece, or mark only one of two electrodes (tags, eir_region)"
+            "that is cut by the cell's boundary into one piece, or mark only one of two electrodes (tags, or eir_region: 0 electrode, 3 counter electrode)"
         )
 
 
-def refuse_behind(heights: np.ndarray, system: np.ndarray, electrode: np.ndarray, periodic: np.ndarray) -> None:
+def _refuse_behind(heights: np.ndarray, system: np.ndarray, electrode: np.ndarray, periodic: np.ndarray) -> None:
     """Refuse atoms that stand apart behind the electrode of a cell that repeats along the normal; for the parameters see `require_one_face`.
 
     A cell's boundary wrapped them there: a lattice vector changes their height, and with it what a scheme says, but not the structure.

@@ -20,6 +20,7 @@ from electrode.physics.countercharge import Layer, layer_of
 from electrode.physics.electrostatics import Coulomb, coulomb
 from electrode.physics.equilibration import Conductance
 from electrode.physics.neighbours import neighbour_list
+from electrode.physics.one_face import require_one_slab
 from electrode.physics.pair import Bonds
 
 
@@ -57,6 +58,7 @@ class ScreenedCoulomb:
 
         `wider` (N,) multiplies the widths; None for 1.
         """
+        require_one_slab(positions, cell, pbc, system, electrode)
         sigma = self.width(numbers) * (1.0 if wider is None else wider)
         ends = np.searchsorted(system, np.arange(len(cell) + 1))
         atoms = [slice(a, b) for a, b in zip(ends, ends[1:])]

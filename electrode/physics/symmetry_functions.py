@@ -106,12 +106,16 @@ class SymmetryKernel:
     @cached_property
     def _described(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """The functions of each atom (N, F), the moments that they are made of, and the exponentials of all neighbours."""
-        return _moments_first.values(*self._arguments)
+        return _moments_first.values(*self._arguments, self._tables[0])
+
+    @property
+    def _tables(self):
+        return _moments_first.tables(self.functions.angular_map.shape[1] - 1)
 
     @property
     def _arguments(self):
         f, nl = self.functions, self.neighbours
-        sizes = np.array([len(f.elements), len(f.radial), len(f.angular), f.angular_map.shape[1] - 1])
+        sizes = len(f.elements), len(f.radial), len(f.angular), f.angular_map.shape[1] - 1
         return nl.first, nl.index, self.vectors, self.channels, sizes, f.cutoff, f.gaussians, f.pairs, f.angular_map
 
     def values(self) -> np.ndarray:
@@ -120,8 +124,8 @@ class SymmetryKernel:
 
     def pull(self, cotangent: np.ndarray) -> np.ndarray:
         """Return sum_if g_if dG_if/dR, (N, 3)."""
-        kept = self.__dict__.get("_described") or _moments_first.values(*self._arguments)
-        return _moments_first.pull(*self._arguments, *kept[1:], cotangent)
+        kept = self.__dict__.get("_described") or _moments_first.values(*self._arguments, self._tables[0])
+        return _moments_first.pull(*self._arguments, *self._tables, *kept[1:], cotangent)
 
     def lean(self) -> SymmetryKernel:
         """Return the kernel without what `values` kept for a pull that follows at once, for kernels that are stored."""

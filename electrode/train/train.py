@@ -66,7 +66,7 @@ def train(
     ------
     ValueError
         for an unknown or untrainable scheme, an unknown choice, frames of methods that no single model may share, or of one charge or
-        potential where the loss has the conjugate.
+        potential where the loss has the conjugate, or charged frames that tell a scheme in a field nothing of fields.
     """
     if members < 1 or caution < 0 or (caution and members < 2):
         raise ValueError(f"train: expected at least one member, and two where caution > 0; got {members} members, caution {caution}")
@@ -79,6 +79,8 @@ def train(
     _require_several_states(training_frames, config)
     known = find_scheme(scheme)
     kind = known.load()
+    if kind.uses_field:
+        _require_responses(scheme, training_frames)
     card = card_of([*training_frames, *validation_frames], zeros, kind.several_gaps, surfaces=not kind.uses_field)
     model = _new(scheme, card, choices, members, caution) if start is None else _begun(start, scheme, training_frames, choices)
     if known.linear:
@@ -180,6 +182,16 @@ def card_of(frames: Sequence, zeros: EnergyZeros | None = None, several_gaps: bo
         potential_range=(min(potential), max(potential)) if potential else None,
         pbc=periodic.pop() if len(periodic) == 1 else None,
     )
+
+
+def _require_responses(scheme: str, frames: Sequence) -> None:
+    """Refuse charged frames without a field or a response to one: such a scheme reads the charge in a field alone."""
+    told = any(np.any(f.efield) or any(x is not None for x in (f.dipole, f.born_charges, f.polarizability)) for f in frames)
+    if not told and any(f.n_excess for f in frames):
+        raise ValueError(
+            f"train: the scheme {scheme!r} learns what a field does and expected frames in a field (eir_efield) or with REF_dipole, REF_bec or "
+            "REF_polarizability; got charged frames without any of them, whose charge it would not see. Add such labels, or choose a scheme that reads the charge or the potential"
+        )
 
 
 def _require_several_states(frames: Sequence, config: TrainConfig) -> None:

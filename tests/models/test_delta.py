@@ -24,7 +24,7 @@ SYSTEMS = [interface((1, 1, 3), height=-1.1, seed=21), interface(height=1.0, see
 
 @lru_cache(maxsize=None)
 def pupil(members=1):
-    config = TrainConfig(TERMS[:-1], max_minutes=5.0, epochs=20, batch_size=12, learning_rate=0.02, validate_every=10)
+    config = TrainConfig(TERMS[:-1], max_minutes=5.0, epochs=20, batch_size=12, optimiser="adamw", learning_rate=0.02, validate_every=10)
     return train("delta", *frames(), config, choices=CHOICES, members=members).model
 
 

@@ -81,7 +81,7 @@ def test_the_surface_carries_the_force_on_the_plane():
 
 def test_the_consistency_term_reduces_the_defect():
     training, validation = frames()
-    config = TrainConfig(max_minutes=5.0, epochs=40, batch_size=12, learning_rate=0.02, validate_every=20)
+    config = TrainConfig(max_minutes=5.0, epochs=40, batch_size=12, optimiser="adamw", learning_rate=0.02, validate_every=20)
     gaps = []
     for weight in (0.0, 10.0):
         terms = (Term("energy", 1.0, 0.01), Term("forces", 1.0, 0.2), Term("conjugate", 1.0, 0.01), Term("consistency", weight, 0.01))

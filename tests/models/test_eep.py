@@ -23,7 +23,7 @@ SYSTEMS = [interface((1, 1, 3), height=-1.1, seed=21), interface(height=1.0, see
 
 @lru_cache(maxsize=None)
 def pupil(epochs=40, **choices):
-    config = TrainConfig(max_minutes=5.0, epochs=epochs, batch_size=12, learning_rate=0.02, validate_every=20)
+    config = TrainConfig(max_minutes=5.0, epochs=epochs, batch_size=12, optimiser="adamw", learning_rate=0.02, validate_every=20)
     return train("eep", *frames(), config, choices={**SMALL, **choices}).model
 
 

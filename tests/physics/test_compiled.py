@@ -58,6 +58,12 @@ def test_a_kernel_is_compiled_once_for_all_processes(half, tmp_path, caplog):
     assert again(3.0) == 1.5 and again.stats.cache_hits and not again.stats.cache_misses and not caplog.records
 
 
+def test_no_callback_for_c_is_compiled(half):
+    kernel = half()
+    assert kernel(3.0) == 1.5 and kernel.targetoptions["no_cfunc_wrapper"]
+    assert "cfunc." not in kernel.inspect_llvm(kernel.signatures[0])
+
+
 def test_without_a_place_it_is_compiled_all_the_same(half, tmp_path, caplog):
     for name in ("__pycache__", "home"):  # files where folders belong: what stops the superuser too
         (tmp_path / name).write_text("")
