@@ -144,7 +144,7 @@ class Compact(Model):
         return {"natural_energy": neutral + charge * zero_charge + charge**2 / (2.0 * capacitance)}
 
 
-COMPACT = Scheme(__name__, "Compact", "CompactConfig", "a compact layer learned from what is adsorbed", "charge", True, training={"learning_rate": 5e-3})
+COMPACT = Scheme(__name__, "Compact", "CompactConfig", "a compact layer learned from what is adsorbed", "charge", True)
 '''
 Path("compact.py").write_text(SCHEME)
 sys.path.insert(0, str(Path.cwd()))

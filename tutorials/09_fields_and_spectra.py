@@ -95,7 +95,7 @@ print(f"{len(training)} frames to train on; forces of {spread:.2f} eV/A, fields 
 # %%
 shape = {"channels": 8, "layers": 2, "radial_functions": 6, "cutoff": 2.5}
 config = TrainConfig.for_scheme(
-    "enthalpy", epochs=2 if quick else 20, learning_rate=5e-3, batch_size=10, averaging=0.9, validate_every=2, polish=1 if quick else 150, polish_share=0.9, max_minutes=20, seed=0
+    "enthalpy", epochs=2 if quick else 20, batch_size=10, averaging=0.9, validate_every=2, polish=1 if quick else 150, polish_share=0.9, max_minutes=20, seed=0
 )
 start = time.process_time()
 model = train("enthalpy", training, validation, config, {"representation": shape, "readout_hidden": 16}).model

@@ -1,15 +1,16 @@
 """`python -m validation pretraining --results FOLDER [--sizes 10 30 100] [--seconds 60]`: is it worth training on neutral interfaces first?
 
 A network learns neutral frames of another method: gold-water interfaces (188 frames of Yang et al. 2023, in the folder ELECTRODE_DATA), or with
-`--neutral-file` one of the kinds of `python -m validation neutral_frames` (a FOLDER for each).  Then it learns the Volmer step on Au(111) (tutorials/data) from few electrified frames, each way for the same
-CPU time, and is tested on the same 85 frames:
+`--neutral-file` one of the kinds of `python -m validation neutral_frames` (a FOLDER for each).  Then it learns the Volmer step on Au(111) (tutorials/data), or with `--set teacher` the exact interface, from few electrified frames, each way for the same
+CPU time, and is tested on the same frames:
 
     scratch         correction, from drawn weights
     warm            correction, all weights go on
     embedding       correction, the embedding frozen
     interactions    correction, embedding and interactions frozen
     head            correction, all of the neutral network frozen
-    multihead       a head for each set on one trunk, frames of both in every step (1 : 0.3)
+    multihead       a head for each set on one trunk, frames of both in every step, their losses as 1 (neutral) : 0.3; multihead-1 and
+                    multihead-3 as 1 : 1 and 1 : 3
 
 `forgotten` is the error of the neutral forces after it over that before it; what was learned of another method is not expected to stay
 unless it is replayed or frozen.  Each training is one JSON in FOLDER; those that are there are not repeated.
@@ -20,7 +21,7 @@ from __future__ import annotations
 import argparse
 import json
 import time
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from unittest.mock import patch
 
@@ -30,6 +31,7 @@ import torch
 from electrode.data.files import read_frames
 from electrode.data.splits import split_by_trajectory
 from electrode.models.base import Model
+from electrode.models.multihead import ELECTRIFIED, NEUTRAL
 from electrode.models.store import load_model, save_model
 from electrode.output import write_json
 from electrode.train.config import TrainConfig
@@ -42,12 +44,13 @@ from electrode.train.replay import train_with_replay
 from electrode.train.train import train
 from electrode.train.transfer import transferred
 from validation import _outside_data
-from validation.strategies.sets import load
+from validation.strategies.sets import Frames, load, spread
 
 FILE = "painn_sli_au_water/au111_water_zero_potential.extxyz"
 NETWORK = {"representation": {"kind": "invariant", "channels": 16, "cutoff": 4.0}, "readout_hidden": 16}
 FROZEN = {"warm": (), "embedding": (Freeze(r"representation\.embedding"),), "interactions": (Freeze("representation"),), "head": (Freeze("network"),)}
-WAYS = ("scratch", *FROZEN, "multihead")
+RATIOS = {"multihead": 0.3, "multihead-1": 1.0, "multihead-3": 3.0}  # weight of the electrified loss beside the neutral one
+WAYS = ("scratch", *FROZEN, *RATIOS)
 SHARES = (0.75, 0.1)  # of the neutral frames of one composition, in their order, to train and to validate on
 EACH = 4  # of the neutral test frames, which are large, one in so many is compared
 KEYS = ("force_rmse_meV_per_A", "energy_rmse_meV_per_atom", "potential_rmse_V")
@@ -63,6 +66,8 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--before", type=float, default=60.0, help="CPU time of the training on neutral frames")
     parser.add_argument("--neutral", type=int, default=137, help="neutral training frames, spread over all of them")
     parser.add_argument("--neutral-file", type=Path, help="neutral frames to begin with, instead of the published ones")
+    parser.add_argument("--set", choices=("hydronium", "teacher"), default="hydronium", help="electrified frames (default %(default)s)")
+    parser.add_argument("--frames", type=Path, default=Path("."), help="folder of the teacher's frames, as of `strategies run`")
     parser.add_argument("--seeds", nargs="+", type=int, default=(0,))
     arguments = parser.parse_args(argv)
     path = arguments.neutral_file or _outside_data.found("pretraining", FILE, ", or make one: python -m validation neutral_frames")
@@ -91,11 +96,6 @@ def parts(frames) -> dict[str, list]:
     return found
 
 
-def spread(frames: list, number: int) -> list:
-    """Return as many of the frames, evenly spread, or all."""
-    return [frames[k] for k in sorted({round(x) for x in np.linspace(0, len(frames) - 1, min(number, len(frames)))})]
-
-
 def _base(neutral: dict[str, list], arguments) -> Model:
     folder = arguments.results / f"neutral-{arguments.neutral}frames-{arguments.before:g}s"
     if not folder.exists():
@@ -111,15 +111,15 @@ def _row(way: str, size: int, seed: int, base: Model, neutral: dict[str, list], 
     if file.is_file():
         row = json.loads(file.read_text(encoding="utf-8"))
     else:
-        row = measured(way, size, seed, base, neutral, arguments.seconds)
+        row = measured(way, load(arguments.set, arguments.frames, size), seed, base, neutral, arguments.seconds)
         write_json(file, row)
     print(f"{way:12s} {size:4d} frames  seed {seed}  " + "  ".join(f"{key} {row[key]:.4g}" for key in (*KEYS, "forgotten", "train_cpu_s") if key in row), flush=True)
     return row
 
 
-def measured(way: str, size: int, seed: int, base: Model, neutral: dict[str, list], seconds: float) -> dict:
+def measured(way: str, frames: Frames, seed: int, base: Model, neutral: dict[str, list], seconds: float) -> dict:
     """Train one way and return its errors on the electrified test frames, and how much worse the neutral forces are."""
-    frames = load("hydronium", Path("."), size)
+    size = len(frames.training)
     config = TrainConfig.for_scheme("correction", max_minutes=seconds / 60.0, validate_every=max(1, 100 // size), seed=seed)
     start = time.process_time()
     with patch("time.monotonic", time.process_time):
@@ -136,10 +136,11 @@ def _trained(way: str, frames, base: Model, neutral: dict[str, list], config: Tr
     """Return the model for electrified frames, and what is left of the one for neutral frames."""
     if way == "scratch":
         return train("correction", frames.training, frames.validation, config, {**NETWORK, "seed": seed}).model, None
-    if way == "multihead":
+    if way in RATIOS:
         config = replace(config, terms=(Term("energy"), Term("forces", 3.0), Term("conjugate")))  # in the spread of the labels
         replayed = HeadData(neutral["train"], neutral["validation"][:4], batch_size=1)
-        model = train_with_replay(frames.training, frames.validation, replayed, config, start=base).model
+        heads = [asdict(NEUTRAL), asdict(replace(ELECTRIFIED, weight=RATIOS[way]))]
+        model = train_with_replay(frames.training, frames.validation, replayed, config, {"heads": heads}, start=base).model
         return model, model.heads["neutral"]
     model = transferred(base, "correction", frames.training)
     fit(model, frames.training, frames.validation, replace(config, freeze=FROZEN[way]), warm=True)

@@ -3,7 +3,8 @@
 teacher : the exact interface (validation/teacher), 1 to 4 layers of water, absolute potentials 4.1 to 4.7 V; tests of other trajectories inside that
     window, the same geometries 0.5 and 1 V beyond either end, and trajectories of 5 layers.  It is computed once, and kept in a folder.
 hydronium, hydrogen : tutorials/data with its split: the Volmer step, and hydrogen, on gold.
-published : CO reduction on Cu(100), reactions that no training saw, fold 0 of validation/published_sjm.py; read from $ELECTRODE_DATA.
+published : CO reduction on Cu(100), reactions that no training saw, fold 0 of validation/published_sjm.py, frames of validation and test spread evenly
+    over its bands; read from $ELECTRODE_DATA.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ LAYERS, LARGER = (1, 2, 3, 4), (5,)
 BEYOND = (0.5, 1.0)  # [V]
 SIZES = {"validation": 60, "test": 80, "size": 40}  # frames
 SETS = ("teacher", "hydronium", "hydrogen", "published")
+PUBLISHED_TEST = 240  # frames, spread over the bands of the fold's test
 TUTORIAL = {"hydronium": "au111_h3o", "hydrogen": "au111_h"}
 
 
@@ -61,12 +63,17 @@ def load(name: str, folder: Path, n_train: int | None) -> Frames:
         training, tests = _shuffled(training), {"test": test}
     elif name == "published":
         parts = published()
-        training, validation, tests = _shuffled(parts["train"]), parts["validation"], {"test": parts["test"]}
+        training, validation, tests = _shuffled(parts["train"]), spread(parts["validation"], SIZES["validation"]), {"test": spread(parts["test"], PUBLISHED_TEST)}
     else:
         raise ValueError(f"set: expected one of {', '.join(SETS)}, got {name!r}")
     if n_train is not None and n_train > len(training):
         raise ValueError(f"{name}: expected up to {len(training)} training frames, got {n_train}")
     return Frames(training[:n_train], validation, tests)
+
+
+def spread(frames: Sequence[ElectrifiedFrame], number: int) -> list[ElectrifiedFrame]:
+    """Return as many of the frames, evenly spread, or all."""
+    return [frames[k] for k in sorted({round(x) for x in np.linspace(0, len(frames) - 1, min(number, len(frames)))})]
 
 
 def absent(name: str) -> str | None:
