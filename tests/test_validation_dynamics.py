@@ -22,7 +22,7 @@ def test_the_drift_of_the_shipped_model_is_small():
 
 def test_structures_and_rates():
     systems = dynamics_speed.systems()
-    assert list(systems) == [13, 52, 199]
+    assert list(systems) == [13, 52, 199, 1000]
     atoms = systems[13]
     atoms.calc = ElectrodeCalculator("baseline", charge=0.0)
     assert np.isfinite(dynamics_speed.rate(VelocityVerlet(atoms, 0.5 * units.fs), 2))
