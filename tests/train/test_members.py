@@ -21,9 +21,10 @@ from electrode.train.train import calibrate, card_of, new_model, train
 QUICK = TrainConfig(TERMS, max_minutes=5.0, epochs=6, batch_size=12, learning_rate=5e-3, validate_every=2, gradient_clip=20.0)
 
 
-@pytest.mark.parametrize("change", [{}, {"bootstrap": True, "averaging": 0.9}, {"polish": 10}], ids=["plain", "bootstrap", "polish"])
+@pytest.mark.parametrize("change", [{}, {"bootstrap": True, "averaging": 0.9}, {"polish": 10}, {"optimiser": "soap"}], ids=["plain", "bootstrap", "polish", "soap"])
 def test_members_are_what_they_are_when_trained_alone(change):
-    config = replace(QUICK, **change)
+    config = replace(QUICK, **{"optimiser": "adamw", **change})
+    bound = 1e-7 if config.polish else 1e-6 if config.optimiser == "soap" else 1e-11  # of rounding, which nearly degenerate bases of `soap` make larger
     found = train("dual", *frames(), config, choices=SMALL, members=3)
     drawn = bootstrap_weights(frames()[0], 3, config.seed)
     assert isinstance(found.model, Committee) and {r["member"] for r in found.history} == {0, 1, 2}
@@ -31,10 +32,10 @@ def test_members_are_what_they_are_when_trained_alone(change):
         alone = new_model("dual", card_of(frames()[0]), {**SMALL, "seed": k})
         result = fit(alone, *frames(), config, weights=drawn[k] if config.bootstrap else None)
         for name, value in alone.state_dict().items():
-            torch.testing.assert_close(member.state_dict()[name], value, rtol=0, atol=1e-5 if config.polish else 1e-6)  # rounding grows where the bases of `soap` are nearly degenerate
-        assert found.scores[k] == pytest.approx(result.best, rel=1e-5)
+            torch.testing.assert_close(member.state_dict()[name], value, rtol=0, atol=bound)
+        assert found.scores[k] == pytest.approx(result.best, rel=max(bound, 1e-6))
         rows = [r for r in found.history if r["member"] == k]
-        assert [r["validation_loss"] for r in rows] == pytest.approx([r["validation_loss"] for r in result.history], rel=1e-5)
+        assert [r["validation_loss"] for r in rows] == pytest.approx([r["validation_loss"] for r in result.history], rel=max(bound, 1e-6))
 
 
 def test_members_of_a_bootstrap_differ_more():
