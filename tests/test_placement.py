@@ -15,6 +15,8 @@ from electrode.models.equilibration_config import EquilibrationConfig
 from electrode.models.plates import plate_potential
 from electrode.models.razor import Razor, RazorConfig
 from electrode.models.response import Response, ResponseConfig
+from electrode.models.schemes import find_scheme
+from electrode.models.store import build_model
 from electrode.models.taylor import Taylor, TaylorConfig
 from electrode.nn.conditioning import Envelope
 from electrode.physics.one_face import require_one_face, require_one_slab
@@ -119,16 +121,19 @@ def two_electrodes():
     return atoms + other
 
 
+NETWORKS = ("eep", "dp-ne", "template-f", "correction", "cp-mlff-node", "direct-forces", "multihead", "separate")
 ONE_SURFACE = {
     "baseline": lambda: Baseline(),
     "equilibration": lambda: Equilibration(EquilibrationConfig(FUNCTIONS)),
     "taylor": lambda: Taylor(TaylorConfig(FUNCTIONS)),
+    **{name: lambda name=name: build_model(name, find_scheme(name).config().for_elements((1, 8, 79))) for name in NETWORKS},
 }
 
 
 @pytest.mark.parametrize("name", ONE_SURFACE)
 def test_a_second_electrode_is_refused_where_the_area_of_one_counts(name):
-    model, control = ONE_SURFACE[name](), Control(charge=0.02)
+    model = ONE_SURFACE[name]()
+    control = Control(charge=0.02) if model.natural == "charge" else Control(potential=4.5)
     with pytest.raises(ValueError, match="system 1: the electrode is in two parts, 1.*eir_region"):
         evaluate(model, Structure.from_atoms([slab(False), two_electrodes()]), control)
     with pytest.raises(ValueError, match="in two parts"):

@@ -51,7 +51,7 @@ FILES = {
     "water": "fireann/liquid_water_train.extxyz", "water_field": "water_field_dft/water.xyz",
 }  # fmt: skip
 CRYSTALS = {"sio2", "batio3"}
-OF_CRYSTALS = {"max_l": 2}, {"batch_size": 1}  # choices and training of `enthalpy`, taken on the validation frames of sio2 in runs of a minute
+OF_CRYSTALS = {"max_l": 2}, {"batch_size": 1, "weight_decay": 0.1}  # choices and training of `enthalpy`, taken on validation frames in runs of one to four minutes
 WATER_TEST = "fireann/liquid_water_validation.extxyz"
 PUBLISHED = {"sio2": "allegro_pol/SiO2-published-ML.extxyz.gz", "batio3": "allegro_pol/BaTiO3-published-ML.extxyz.gz"}
 BLOCK = 5  # frames of a crystal that stay together

@@ -111,7 +111,10 @@ def search_folder(folder: str | Path | None, description: dict, resume: bool) ->
         return folder
     if not resume:
         raise FileExistsError(f"{folder} holds a search. Go on with it (resume, --resume), or give another folder.")
-    found = json.loads(head.read_text(encoding="utf-8"))
+    try:
+        found = dict(json.loads(head.read_text(encoding="utf-8")))
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"{head}: expected what a search wrote there, got no such JSON ({error}); give another folder") from error
     changed = sorted(k for k in wanted.keys() | found.keys() if found.get(k) != wanted.get(k))
     if changed:
         raise ValueError(f"{head}: its search differs from this one in {', '.join(changed)}; give the same again, or another folder")

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from electrode.bridge import Kernel, differentiable
 from electrode.data.zeros import EnergyZeros
 from electrode.models.closed_form import ClosedForm, Members
+from electrode.physics.one_face import require_one_slab
 from electrode.state import Control, Structure
 
 
@@ -96,6 +97,7 @@ class Model(nn.Module):
     "derivative" (the potential is a head), "gradient" (forces are a head), "rotation", "size", "single" (precision); and "committee", why it has none.  `several_gaps` says whether it tells the
     distances of the counter-charge apart (`Structure.countercharge_gap`), so that frames of several may be trained together.  `branch_safe` says whether
     its energy in a field along a periodic direction has one value, see `models.enthalpy`; of others the calculator gives forces alone there.
+    `one_slab` says that `describe` refuses a second electrode, for networks that take the charge or potential of one surface but no heights.
 
     `reach` is how far an atom's share of the scalar sees [A], where the scalar is a sum of such shares, taken by `Structure.total`, and of what
     belongs to the cell, given to `Structure.of_cell`: such a scheme is strictly local and can be evaluated in pieces, see `models.pieces`.  It is None
@@ -116,6 +118,7 @@ class Model(nn.Module):
     fails: Mapping[str, str] = MappingProxyType({})
     several_gaps: bool = False
     branch_safe: bool = False
+    one_slab: bool = False
     card: ModelCard = ModelCard()
 
     @property
@@ -137,6 +140,8 @@ class Model(nn.Module):
 
     def describe(self, structure: Structure) -> dict[str, Tensor]:
         """Return what the model needs to know of the positions, differentiable in them."""
+        if self.one_slab:
+            require_one_slab(*(x.detach().cpu().numpy() for x in (structure.positions, structure.cell, structure.pbc, structure.system, structure.electrode)))
         kernels = self.kernels(structure)
         if not kernels:
             return {"positions": structure.positions}

@@ -84,6 +84,8 @@ class CorrectionConfig:
 class Correction(Model):
     """A network of the neutral energy with a correction of its own readout."""
 
+    one_slab = True
+
     def __init__(self, config: CorrectionConfig):
         super().__init__()
         self.config = config

@@ -85,6 +85,7 @@ class CpMlffConfig:
 class CpMlff(Model):
     """Wang et al.'s two networks in one scalar E(R, Q), and their Fermi level."""
 
+    one_slab = True
     natural = "charge"
     symmetry = "E(3)"
 

@@ -58,6 +58,7 @@ class DirectForcesConfig:
 class DirectForces(Model):
     """An energy, and forces beside it."""
 
+    one_slab = True
     conservative = False
 
     def __init__(self, config: DirectForcesConfig):

@@ -68,6 +68,7 @@ class DpNeConfig:
 class DpNe(Model):
     """Sun et al.'s deep potential with electrons in one scalar E(R, Q)."""
 
+    one_slab = True
     natural = "charge"
     symmetry = "E(3)"
 

@@ -58,6 +58,7 @@ class EepConfig:
 class Eep(Model):
     """Zhou et al.'s explicit electrode potential in one scalar Omega(R, Phi)."""
 
+    one_slab = True
     natural = "potential"
     symmetry = "E(3)"
 

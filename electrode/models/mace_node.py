@@ -80,6 +80,7 @@ class MaceNodeConfig:
 class MaceNode(Model):
     """A MACE that sees the charge or the potential as a feature of every atom."""
 
+    one_slab = True
     fails = {"committee": "since its layers are compiled with their weights; train single models, or a committee of another scheme"}
 
     def __init__(self, config: MaceNodeConfig):

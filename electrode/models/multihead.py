@@ -98,6 +98,8 @@ class MultiheadConfig:
 class Multihead(Model):
     """Heads that share their trunk; `heads` holds each as a model of its own, which has the same weights."""
 
+    one_slab = True
+
     def __init__(self, config: MultiheadConfig):
         super().__init__()
         self.config = config

@@ -59,6 +59,7 @@ class SeparateConfig:
 class Separate(Model):
     """Several models that share nothing but their window's edges."""
 
+    one_slab = True
     natural = "potential"
     symmetry = "E(3)"
     stacks = False

@@ -81,6 +81,8 @@ class TemplateConfig:
 class Template(Model):
     """A network that sees the charge or the potential at one place."""
 
+    one_slab = True
+
     def __init__(self, config: TemplateConfig):
         super().__init__()
         self.config = config

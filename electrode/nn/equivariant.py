@@ -4,7 +4,9 @@
     v_i <- v_i + W_1 D_i^vector + W_2 V_i,         d_i = (U v_i) . (W v_i)
     h_i <- h_i + a(h_i, W_0 D_i^number, d_i),      v_i <- v_i + b(h_i, W_0 D_i^number, d_i) U v_i
 
-With tensors, T_i = W_3 sum_j f(r_ij) Y_2(r_ij/|r_ij|) h_j, which tell angles apart that vectors do not, t_i = (U' T_i) . (W' T_i) stands beside d_i.
+With tensors, T_i = W_3 sum_j f(r_ij) Y_2(r_ij/|r_ij|) h_j, which tell angles apart that vectors do not, (U' T_i) . (W' T_i) and (W v_i) . (U' T_i) (U v_i)
+stand beside d_i, and v_i gains (U' T_i) (U v_i) times a third function: what a vector, such as a field, does then depends on its direction in
+the surroundings of the atom.
 
 A rotation or an inversion of the atoms turns the vectors with them and leaves the numbers alone.  Departs from the publication in
 that filters are linear in the radial functions and mix the channels (see `nn.invariant`), and in that products stand in the place of
@@ -15,12 +17,14 @@ Schuett, Unke and Gastegger, Int. Conf. Mach. Learn. (2021), https://doi.org/10.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 
 from electrode.nn.dense import linear, perceptron
 from electrode.nn.graph import Graph
-from electrode.nn.radial import RadialBasis
+from electrode.nn.radial import RadialBasis, symmetric
 
 
 class EquivariantLayer(nn.Module):
@@ -41,11 +45,14 @@ class EquivariantLayer(nn.Module):
         self.vector = linear(n_functions * channels, channels, draw, bias=False)
         self.carried = None if first else linear(n_functions * channels, channels, draw, bias=False)
         self.mix = linear(channels, 2 * channels, draw, bias=False)
-        self.update = perceptron(((4 if tensors else 3) * channels, channels, channels if last else 2 * channels), draw)
+        self.n_seen = (4 if tensors else 2) * channels
+        self.update = perceptron((channels + self.n_seen, channels, channels * (1 if last else 3 if tensors else 2)), draw)
         self.tensor = linear(n_functions * channels, channels, draw, bias=False) if tensors else None
         self.mix_tensors = linear(channels, 2 * channels, draw, bias=False) if tensors else None
 
-    def forward(self, h: Tensor, v: Tensor | None, around: Tensor, graph: Graph, pushed: Tensor | None = None, by: nn.Module | None = None) -> tuple[Tensor, Tensor]:
+    def forward(
+        self, h: Tensor, v: Tensor | None, around: Tensor, graph: Graph, pushed: Tensor | None = None, by: nn.Module | None = None, scaled: Callable = lambda x: x
+    ) -> tuple[Tensor, Tensor]:
         """Return the new numbers (N, C) and vectors (N, 3, C).
 
         Parameters
@@ -54,6 +61,7 @@ class EquivariantLayer(nn.Module):
         around : of `RadialBasis`, to the order two with tensors
         pushed, by : a vector (N, 3), one for all atoms of a system, and a linear map: v + by(h) times it comes in; the sums of h over the
             neighbours, which are known, give those of by(h)
+        scaled : of what the update sees beside h, (N, `n_seen`)
         """
         n, c = h.shape
         density = torch.bmm(around, graph.neighbours_of(h)).reshape(n, -1, self.n_functions * c)
@@ -65,13 +73,14 @@ class EquivariantLayer(nn.Module):
             number = by(h) + self.carried(by(density[:, 0].reshape(n, -1, c)).flatten(1))
             moved = moved + pushed[:, :, None] * number[:, None, :]
         a, b = self.mix(moved).chunk(2, dim=2)
-        seen = [h, self.number(density[:, 0]), (a * b).sum(1)]
+        seen, ways = [self.number(density[:, 0]), (a * b).sum(1)], [a]
         if self.tensors:
             left, right = self.mix_tensors(self.tensor(density[:, 4:])).chunk(2, dim=2)
-            seen.append((left * right).sum(1))
-        update = self.update(torch.cat(seen, dim=1))
-        gate = update[:, None, c:]
-        return h + update[:, :c], moved + gate * a if gate.shape[2] else moved
+            ways.append((symmetric(left) * a[:, None]).sum(2))
+            seen += [(left * right).sum(1), (ways[1] * b).sum(1)]
+        update = self.update(torch.cat([h, scaled(torch.cat(seen, dim=1))], dim=1))
+        gates = update[:, None, c:].split(c, dim=2) if update.shape[1] > c else ()
+        return h + update[:, :c], moved + sum(gate * way for gate, way in zip(gates, ways))
 
 
 class Equivariant(nn.Module):

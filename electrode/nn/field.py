@@ -8,7 +8,8 @@ rotation or an inversion of atoms and field together changes no number.  All is 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -19,7 +20,7 @@ from electrode.nn.graph import Graph
 from electrode.nn.precision import evaluate_in_single
 from electrode.nn.radial import RadialBasis
 from electrode.nn.readout import Readout
-from electrode.nn.scaling import element_rows
+from electrode.nn.scaling import ElementScale, element_rows
 from electrode.state import Structure
 
 
@@ -33,19 +34,35 @@ class FieldVectors(nn.Module):
         self.basis = RadialBasis(n_functions, cutoff)
         self.coupling = nn.ModuleList(linear(channels, channels, draw, bias=False, gain=0.3) for _ in range(layers))
         self.interaction = nn.ModuleList(EquivariantLayer(channels, n_functions, False, k == layers - 1, draw, max_l == 2) for k in range(layers))
+        self.scaling = nn.ModuleList(ElementScale(n_elements, layer.n_seen) for layer in self.interaction)
         self.readout = Readout(channels, hidden, draw, gain=0.1)
 
     def forward(self, channel: Tensor, graph: Graph, field: Tensor) -> Tensor:
         """Return (N,) from each atom's row of the embedding (N,) and the field at it (N, 3) [V/A]."""
+        return self.readout(self._features(channel, graph, field, [partial(scale, channel=channel) for scale in self.scaling]))
+
+    def _features(self, channel: Tensor, graph: Graph, field: Tensor, scales: Sequence[Callable]) -> Tensor:
+        """Return the numbers of atoms (N, C) after as many layers as there are scales."""
         h, around = self.embedding[channel], self.basis.around(graph, self.max_l)
         v = None
-        for couple, layer in zip(self.coupling, self.interaction):
-            h, v = layer(h, v, around, graph, field, couple)
-        return self.readout(h)
+        for couple, layer, scaled in zip(self.coupling, self.interaction, scales):
+            h, v = layer(h, v, around, graph, field, couple, scaled)
+        return h
 
+    @torch.no_grad()
     def adapt(self, samples: Sequence[tuple[Tensor, Graph, Tensor]]) -> None:
-        """Scale the radial functions to samples of what `forward` is given."""
+        """Scale the radial functions, and what each layer sees, to samples of what `forward` is given.
+
+        In a crystal most of what atoms see is the same for all of an element, and what tells frames apart is small beside it.
+        """
         self.basis.adapt([graph for _, graph, _ in samples])
+        channels = torch.cat([channel for channel, _, _ in samples])
+        for t, scale in enumerate(self.scaling):
+            seen: list[Tensor] = []
+            for channel, graph, field in samples:
+                before = [partial(earlier, channel=channel) for earlier in self.scaling[:t]]
+                self._features(channel, graph, field, [*before, lambda x: (seen.append(x), x)[1]])
+            scale.adapt(torch.cat(seen), channels)
 
 
 class FieldNetwork(nn.Module):

@@ -63,3 +63,11 @@ def quadratic(direction: Tensor) -> Tensor:
     x, y, z = direction.unbind(1)
     root = math.sqrt(3.0)
     return torch.stack([root * x * y, root * y * z, root * z * x, 0.5 * root * (x * x - y * y), 1.5 * z * z - 0.5], dim=1)
+
+
+def symmetric(harmonics: Tensor) -> Tensor:
+    """Return the symmetric matrices without trace (N, 3, 3, C) that components of `quadratic` (N, 5, C) stand for: 3/2 d d^T - 1/2 for one direction d."""
+    xy, yz, zx, across, along = harmonics.unbind(1)
+    root = math.sqrt(0.75)
+    xy, yz, zx, across, half = root * xy, root * yz, root * zx, root * across, 0.5 * along
+    return torch.stack([across - half, xy, zx, xy, -across - half, yz, zx, yz, along], dim=1).unflatten(1, (3, 3))

@@ -5,8 +5,9 @@ from teacher import interface
 
 from electrode.nn.dense import linear
 from electrode.nn.equivariant import EquivariantLayer
+from electrode.nn.field import FieldNetwork, FieldVectors
 from electrode.nn.graph import Graph
-from electrode.nn.radial import RadialBasis, quadratic
+from electrode.nn.radial import RadialBasis, quadratic, symmetric
 from electrode.state import Structure
 
 
@@ -28,3 +29,26 @@ def test_products_of_harmonics_of_order_two_are_legendre_polynomials():
     a, b = (torch.nn.functional.normalize(torch.randn(7, 3, generator=torch.Generator().manual_seed(k), dtype=torch.float64)) for k in (1, 2))
     cosine = (a * b).sum(1)
     assert ((quadratic(a) * quadratic(b)).sum(1) - (1.5 * cosine**2 - 0.5)).abs().max() < 1e-14
+
+
+def test_harmonics_of_one_direction_are_its_traceless_matrix():
+    direction = torch.nn.functional.normalize(torch.randn(7, 3, generator=torch.Generator().manual_seed(3), dtype=torch.float64))
+    wanted = 1.5 * direction[:, :, None] * direction[:, None, :] - 0.5 * torch.eye(3, dtype=torch.float64)
+    assert (symmetric(quadratic(direction)[:, :, None])[..., 0] - wanted).abs().max() < 1e-14
+
+
+def test_what_layers_see_is_about_zero_for_each_element_once_adapted():
+    structure = Structure.from_atoms([interface((2, 1, 2), height=h, water=True, seed=23) for h in (1.0, 1.5, 2.0, 2.6)])
+    vectors = FieldVectors(3, 6, 2, 5, 4.0, 8, torch.Generator().manual_seed(0), max_l=2)
+    network = FieldNetwork((1, 8, 79), 4.0, vectors)
+    sample = network.inputs(structure, structure.positions, torch.full((4, 3), 0.1, dtype=torch.float64))
+    vectors.adapt([sample])
+    seen = []
+    for layer, scale in zip(vectors.interaction, vectors.scaling):
+        layer.update.register_forward_pre_hook(lambda _, given: seen.append(given[0][:, 6:]))
+        assert scale.mean.abs().max() > 0.1
+    vectors(*sample)
+    assert len(seen) == 2
+    for values in seen:
+        own = [values[sample[0] == k] for k in range(3)]
+        assert max(x.mean(0).abs().max() for x in own) < 1e-12 and max(x.std(0, unbiased=False).max() for x in own) < 1.0 + 1e-12

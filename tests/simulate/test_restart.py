@@ -14,7 +14,9 @@ from toys import ChargeToy, PotentialToy, ToyConfig, one_atom
 
 from electrode import ElectrodeCalculator
 from electrode.models.base import ModelCard
-from electrode.simulate import BornOppenheimer, ChargeLangevin, ChargeNoseHoover, ConstantCharge, DynamicsStopped, ElectrodeDynamics, ExtendedCharge, Limits
+from electrode.simulate import (
+    BornOppenheimer, ChargeLangevin, ChargeNoseHoover, ConstantCharge, DynamicsStopped, ElectrodeDynamics, ExtendedCharge, Limits, saved_state,
+)  # fmt: skip
 
 
 def everything(dyn):
@@ -112,6 +114,15 @@ def test_damaged_and_missing_files(tmp_path):
         (tmp_path / "broken.npz").write_bytes(text)
         with pytest.raises(ValueError, match="no state of a dynamics could be read"):
             dyn.load(tmp_path / "broken.npz")
+
+
+def test_a_file_of_another_version_is_refused(tmp_path, monkeypatch):
+    dyn = dynamics("constant-charge")
+    with monkeypatch.context() as older:
+        older.setattr(saved_state, "FORMAT", 0)
+        dyn.save(tmp_path / "s.npz")
+    with pytest.raises(ValueError, match=r"format \(here 1, in the file 0\)"):
+        dyn.load(tmp_path / "s.npz")
 
 
 class Spoilt(ChargeToy):

@@ -12,6 +12,7 @@ import pytest
 import torch
 from teacher import SMALL, TERMS, frames
 
+from electrode.train import checkpoint
 from electrode.train.checkpoint import Checkpoint, CheckpointError, Interruption, read_checkpoint, write_checkpoint
 from electrode.train.fit import TrainConfig
 from electrode.train.schedule import Schedule
@@ -146,6 +147,14 @@ def test_a_damaged_file_is_refused(tmp_path):
     path.write_bytes(path.read_bytes()[:-8])
     with pytest.raises(CheckpointError, match="missing or damaged"):
         read_checkpoint(path)
+
+
+def test_a_file_of_another_version_is_refused(tmp_path, monkeypatch):
+    with monkeypatch.context() as older:
+        older.setattr(checkpoint, "FORMAT", "0")
+        write_checkpoint(tmp_path / "c", {"x": torch.arange(3.0)}, {})
+    with pytest.raises(CheckpointError, match="expected a checkpoint of format 1, got 0; begin"):
+        read_checkpoint(tmp_path / "c")
 
 
 def test_signals_are_noted_and_the_second_is_obeyed():
