@@ -51,8 +51,8 @@ def test_every_point_differs_from_the_centre_and_can_be_built():
 
     for point in POINTS:
         if point.missing() is None:
-            model = new_model(point.scheme, ModelCard(elements=(1, 8, 79)), {**point.choices, "seed": 1})
-            assert model.config.seed == 1, point.name
+            model = new_model(point.scheme, ModelCard(elements=(1, 8, 79)), point.seeded(1))
+            assert (model.config if point.inside is None else getattr(model.config, point.inside)).seed == 1, point.name
         assert point is CENTRE or (point.scheme, point.choices) != (CENTRE.scheme, CENTRE.choices)
     assert Point("x", "y", "no-such-scheme").missing() == "scheme 'no-such-scheme' is not registered"
     with pytest.raises(ValueError, match="expected some of centre"):
@@ -112,6 +112,16 @@ def test_table_compares_with_the_centre(tmp_path, capsys):
     assert (tmp_path / "plots" / "extrapolation.png").stat().st_size > 1000
     with pytest.raises(FileExistsError):
         table.write(tmp_path, None, out, False)
+
+
+def test_what_a_strategy_does_not_answer_is_a_dash(tmp_path, capsys):
+    mute = result("separate", 1.0, consistency_mV=None)
+    mute["tests"]["test"]["potential"] = {}
+    for k, one in enumerate((result("centre", 1.0), mute)):
+        (tmp_path / f"{k}.json").write_text(json.dumps(one))
+    assert command.main(["table", "--results", str(tmp_path)]) == 0
+    first, _, costs = (line for line in capsys.readouterr().out.splitlines() if "separate" in line)
+    assert first.split("|")[5].strip() == "-" and costs.split("|")[-2].strip() == "-" and "nan" not in first + costs
 
 
 def test_no_results_say_how_to_make_them(tmp_path):

@@ -34,14 +34,14 @@ class EnthalpyConfig:
     ----------
     elements : atomic numbers
     representation : the network, which must be equivariant
-    max_l : order of the harmonics of neighbours' directions, 1 or 2; two tell apart angles about an atom at once
+    max_l : order of the harmonics of neighbours' directions, 1 or 2; with two an atom knows angles, and answers to a field by its direction
     readout_hidden : width of the readout
     seed : of the initial weights
     """
 
     elements: tuple[int, ...]
     representation: RepresentationConfig = field(default_factory=RepresentationConfig)
-    max_l: int = 1
+    max_l: int = 2
     readout_hidden: int = 32
     seed: int = 0
 

@@ -103,7 +103,7 @@ FIELD_TERMS = [  # each counts where it is labelled
     {"quantity": "polarizability", "weight": 1.0, "scale": 0.03},
 ]
 IN_FIELD = {
-    "terms": FIELD_TERMS, "schedule": {"warm_up": 0.05}, "batch_size": 4, "averaging": 0.99, "weight_decay": 1e-4,
+    "terms": FIELD_TERMS, "schedule": {"warm_up": 0.05}, "batch_size": 4, "averaging": 0.99, "weight_decay": 0.1,
     "gradient_clip": 10.0, "validate_every": 5, "single": True, "response_rows": 1,
 }  # fmt: skip
 TEMPLATES = {

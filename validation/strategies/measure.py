@@ -13,12 +13,13 @@ import numpy as np
 
 from electrode.data.record import ElectrifiedFrame
 from electrode.models.base import Model
-from electrode.models.conjugate import NoStableState
+from electrode.models.conjugate import NoStableState, NotConservative
 from electrode.state import Control, Structure
 from electrode.thermo import NegativeCapacitance, evaluate
 from electrode.train.metrics import compare
 
 QUANTITIES = {"energy": 1e3, "forces": 1e3, "potential": 1e3, "charge": 1.0}  # and what turns eV/atom, eV/A, V, e into the table's meV, meV/A, mV, e
+NONE = NoStableState, NegativeCapacitance, NotConservative  # the last where forces are no gradient
 BATCH = 40
 CHECKED, STEP = 10, 1e-4  # frames, and the step of the charge per area [e/A^2], of the consistency
 CALLS = 15
@@ -64,7 +65,7 @@ def _solved(model: Model, frames: Sequence[ElectrifiedFrame], held: str) -> list
     structure = Structure.from_atoms([f.atoms for f in frames])
     try:
         return evaluate(model, structure, Control(**{held: [getattr(f, held) for f in frames]}))[model.natural].tolist()
-    except (NoStableState, NegativeCapacitance):
+    except NONE:
         half = len(frames) // 2
         return [None] if half == 0 else _solved(model, frames[:half], held) + _solved(model, frames[half:], held)
 
@@ -77,7 +78,7 @@ def consistency(model: Model, frames: Sequence[ElectrifiedFrame]) -> float | Non
         structure = Structure.from_atoms([f.atoms] * 3)
         try:
             out = evaluate(model, structure, Control(charge=[f.charge - h, f.charge, f.charge + h]))
-        except (NoStableState, NegativeCapacitance):
+        except NONE:
             continue
         e = out["canonical_energy"]
         found.append(1e3 * float((e[2] - e[0]) / (2.0 * h) - out["potential"][1]))

@@ -18,12 +18,20 @@ class Point:
     factor : what differs from the centre
     scheme : as in `electrode schemes`
     choices : entries of the scheme's configuration that are not its defaults
+    inside : the entry that holds the network and the seed of its weights, for a configuration without a seed of its own
     """
 
     name: str
     factor: str
     scheme: str
     choices: dict = field(default_factory=dict)
+    inside: str | None = None
+
+    def seeded(self, seed: int) -> dict:
+        """Return the choices with the seed of the weights."""
+        if self.inside is None:
+            return {**self.choices, "seed": seed}
+        return {**self.choices, self.inside: {**self.choices[self.inside], "seed": seed}}
 
     def missing(self) -> str | None:
         """Return why the point cannot be run here, None where it can."""
@@ -65,6 +73,8 @@ POINTS = (
     Point("razor", "energy form", "razor"),
     Point("equilibration", "energy form", "equilibration"),
     Point("fragments", "energy form", "equilibration", {"fragments": True, "coulomb": {"bonds": True}}),
+    Point("forces-head", "forces", "direct-forces", {"energy": _with(representation={"kind": "equivariant", "channels": 16})}, "energy"),
+    Point("separate", "control row", "separate", {"network": _SMALL}, "network"),
     Point("dp-ne", "published", "dp-ne"),
 )
 BY_NAME = {p.name: p for p in POINTS}

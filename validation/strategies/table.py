@@ -116,8 +116,10 @@ def _test(test: str, some: list[Row], centre: Row | None) -> Iterable[str]:
 def _cell(row: Row, test: str, quantity: str, centre: Row | None) -> str:
     """Return an error with the verdict against the centre: + better, - worse, nothing where undecided."""
     mine = row.of(test, quantity)
+    if not mine:
+        return "-"
     text = f"{error(mine):.{DIGITS[quantity]}f}"
-    if centre is None or row is centre or not mine:
+    if centre is None or row is centre:
         return text
     word = verdict(mine, centre.of(test, quantity)).word
     # frames without a stable state are not in the error of what was solved for: leaving out more of them is no merit
@@ -128,6 +130,6 @@ def _cell(row: Row, test: str, quantity: str, centre: Row | None) -> str:
 def _costs(some: list[Row]) -> Iterable[str]:
     yield from ("### cost and consistency", "", "| strategy | seeds | weights | training CPU s | call ms | dE/dQ - Phi mV |", "|---|---|---|---|---|---|")
     for row in (r for r in some if r.results):
-        numbers = [f"{row.mean(key):{how}}" for key, how in (("weights", ".0f"), ("train_cpu_s", ".0f"), ("call_ms", ".1f"), ("consistency_mV", ".1e"))]
+        numbers = [f"{row.mean(key):{how}}".replace("nan", "-") for key, how in (("weights", ".0f"), ("train_cpu_s", ".0f"), ("call_ms", ".1f"), ("consistency_mV", ".1e"))]
         yield f"| {row.point} | {len(row.seeds)} | " + " | ".join(numbers) + " |"
     yield ""

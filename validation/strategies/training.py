@@ -69,4 +69,4 @@ def fitted(task: Task, frames: Frames):
     config = TrainConfig.for_scheme(point.scheme, validate_every=VALIDATIONS, max_minutes=task.budget / 60.0, seed=task.seed)
     # the training's clock counts CPU time here, so that strategies are equals on a busy machine too
     with patch("time.monotonic", time.process_time):
-        return train(point.scheme, frames.training, frames.validation, config, {**point.choices, "seed": task.seed}).model
+        return train(point.scheme, frames.training, frames.validation, config, point.seeded(task.seed)).model
