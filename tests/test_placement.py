@@ -23,6 +23,7 @@ from electrode.physics.one_face import require_one_face, require_one_slab
 from electrode.physics.symmetry_functions import SymmetryFunctions
 from electrode.state import Control, Structure, electrode_atoms
 from electrode.thermo import evaluate
+from electrode.train.blocks import blocks
 from electrode.train.labels import held
 from electrode.train.metrics import compare
 
@@ -138,6 +139,8 @@ def test_a_second_electrode_is_refused_where_the_area_of_one_counts(name):
         evaluate(model, Structure.from_atoms([slab(False), two_electrodes()]), control)
     with pytest.raises(ValueError, match="in two parts"):
         compare(model, labelled_as_one(two_electrodes()))
+    with pytest.raises(ValueError, match="in two parts"):
+        blocks(model, labelled_as_one(two_electrodes()))
     marked = two_electrodes()
     marked.set_array("eir_region", np.where(marked.positions[:, 2] > 15.0, 3, np.where(marked.symbols == "Au", 0, 2)))
     evaluate(model, Structure.from_atoms(marked), control)

@@ -97,7 +97,7 @@ class Model(nn.Module):
     "derivative" (the potential is a head), "gradient" (forces are a head), "rotation", "size", "single" (precision); and "committee", why it has none.  `several_gaps` says whether it tells the
     distances of the counter-charge apart (`Structure.countercharge_gap`), so that frames of several may be trained together.  `branch_safe` says whether
     its energy in a field along a periodic direction has one value, see `models.enthalpy`; of others the calculator gives forces alone there.
-    `one_slab` says that `describe` refuses a second electrode, for networks that take the charge or potential of one surface but no heights.
+    `one_slab` says that a second electrode is refused, see `require_placement`: for networks that take the charge or potential of one surface but no heights.
 
     `reach` is how far an atom's share of the scalar sees [A], where the scalar is a sum of such shares, taken by `Structure.total`, and of what
     belongs to the cell, given to `Structure.of_cell`: such a scheme is strictly local and can be evaluated in pieces, see `models.pieces`.  It is None
@@ -138,10 +138,19 @@ class Model(nn.Module):
         """Return those kernels that see the whole structure: a row for each atom, of which a piece is given its own."""
         return {}
 
-    def describe(self, structure: Structure) -> dict[str, Tensor]:
-        """Return what the model needs to know of the positions, differentiable in them."""
+    def require_placement(self, structure: Structure) -> None:
+        """Refuse a second electrode where the model has one slab in mind, for use and training alike.
+
+        Raises
+        ------
+        ValueError
+        """
         if self.one_slab:
             require_one_slab(*(x.detach().cpu().numpy() for x in (structure.positions, structure.cell, structure.pbc, structure.system, structure.electrode)))
+
+    def describe(self, structure: Structure) -> dict[str, Tensor]:
+        """Return what the model needs to know of the positions, differentiable in them."""
+        self.require_placement(structure)
         kernels = self.kernels(structure)
         if not kernels:
             return {"positions": structure.positions}

@@ -109,6 +109,10 @@ class Committee(Model):
         """That of the members [A]."""
         return self._template[0].reach
 
+    def require_placement(self, structure: Structure) -> None:
+        """Refuse what the members refuse, see `Model.require_placement`."""
+        self._template[0].require_placement(structure)
+
     def describe(self, structure: Structure) -> dict[str, Tensor]:
         """Return the description that all members share and, with caution, "disagreement" (S,) [eV], which depends on atoms alone."""
         description = self._template[0].describe(structure)

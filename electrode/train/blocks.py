@@ -159,6 +159,7 @@ def _block(model: Model, frames: Sequence, processes: Processes, jacobians: bool
     own = torch.from_numpy(processes.share(np.arange(len(frames))))
     mine = [frames[int(k)] for k in own] or list(frames[:1])
     structure = Structure.from_atoms([f.atoms for f in mine])
+    model.require_placement(structure)
     if keep or not jacobians:
         kernels, each = model.kernels(structure), {}
         values = {name: torch.from_numpy(k.values()) for name, k in kernels.items()}
