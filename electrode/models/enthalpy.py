@@ -1,14 +1,14 @@
 """One differentiable electric enthalpy: forces, polarisation, Born charges and polarisability are its derivatives.
 
-    H(R, Q, F) = sum_i [ E0_Z + s Out(h_i) ] - Q F.r_c,      dH/dF = -P,      Z_i = dP/dR_i,      alpha = dP/dF
+    H(R, Q, F) = sum_i [ E0_Z + s (Out(h_i) - F.p_i(R, F)) ] - Q F.r_c,      dH/dF = -P,      Z_i = dP/dR_i,      alpha = dP/dF
 
-h_i are the numbers of an equivariant network that sees the field as vectors (`nn.field`): without a field nothing of it is left, joint
-rotations and inversions of atoms and field change nothing, and Z and alpha of a crystal can be trained on frames without any field.
+h_i are the numbers of an equivariant network that sees no field, p_i vectors of another that does (`nn.field`): without a field nothing of it is
+left, joint rotations and inversions of atoms and field change nothing, and Z and alpha of a crystal can be trained on frames without any field.
 H depends on differences of positions alone and has one value in a periodic cell too: the branch of the polarisation that goes on from zero field.
 Labels of a polarisation that is known up to a lattice vector times e are compared modulo it.  Homogeneous insulators and molecules:
 inside a metal a uniform field is screened, which a short-ranged network cannot know.
 
-Falletta et al., Nat. Commun. 16, 4031 (2025).  Departs from it: the network is `nn.equivariant`, not Allegro; the term of a net charge.
+Falletta et al., Nat. Commun. 16, 4031 (2025).  Departs from it: two networks of `nn.equivariant`, not one Allegro; the term of a net charge.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from torch import Tensor
 from electrode.models.base import Model
 from electrode.models.fields import NO_CONJUGATE, adapt_field_network, enthalpy
 from electrode.nn.atomic import check_elements
-from electrode.nn.field import FieldNetwork, FieldVectors
+from electrode.nn.field import AtomicEnergies, FieldEnergies, FieldNetwork
 from electrode.nn.representation import RepresentationConfig
 from electrode.state import Control, Structure
 
@@ -33,7 +33,7 @@ class EnthalpyConfig:
     Parameters
     ----------
     elements : atomic numbers
-    representation : the network, which must be equivariant
+    representation : each of the two networks, which must be equivariant
     max_l : order of the harmonics of neighbours' directions, 1 or 2; with two an atom knows angles, and answers to a field by its direction
     readout_hidden : width of the readout
     seed : of the initial weights
@@ -73,8 +73,9 @@ class Enthalpy(Model):
         super().__init__()
         self.config, shape = config, config.representation
         draw = torch.Generator().manual_seed(config.seed)
-        vectors = FieldVectors(len(config.elements), shape.channels, shape.layers, shape.radial_functions, shape.cutoff, config.readout_hidden, draw, config.max_l)
-        self.network = FieldNetwork(config.elements, shape.cutoff, vectors)
+        sizes = len(config.elements), shape.channels, shape.layers, shape.radial_functions, shape.cutoff
+        neutral = AtomicEnergies(*sizes, config.readout_hidden, draw, config.max_l)
+        self.network = FieldNetwork(config.elements, shape.cutoff, FieldEnergies(*sizes, draw, config.max_l), neutral)
 
     def adapt(self, data) -> None:
         """Fit scales and the elements' energies to the training data."""
@@ -82,4 +83,4 @@ class Enthalpy(Model):
 
     def forward(self, structure: Structure, control: Control, description: dict[str, Tensor]) -> dict[str, Tensor]:
         """Return H."""
-        return {"natural_energy": enthalpy(self.network, structure, control, description["positions"])}
+        return enthalpy(self.network, structure, control, description["positions"])

@@ -31,8 +31,8 @@ def field_of(structure: Structure, control: Control) -> Tensor:
     return structure.cell.new_zeros(shape) if control.field is None else control.field.to(structure.cell.dtype).expand(shape)
 
 
-def enthalpy(network: FieldNetwork, structure: Structure, control: Control, positions: Tensor) -> Tensor:
-    """Return H(R, Q, F) of each system, (S,) [eV].
+def enthalpy(network: FieldNetwork, structure: Structure, control: Control, positions: Tensor) -> dict[str, Tensor]:
+    """Return "natural_energy", H(R, Q, F) of each system, (S,) [eV], and "energy_without_field" where the network tells it, see `nn.field.neutral_apart`.
 
     Raises
     ------
@@ -43,7 +43,8 @@ def enthalpy(network: FieldNetwork, structure: Structure, control: Control, posi
         raise ValueError("a scheme in a field: expected a control that holds the charge [e], got a potential; hold the charge")
     field = field_of(structure, control)
     of_charge = control.charge * (field * centre_of_mass(structure, positions)).sum(1)
-    return network(structure, positions, field) - of_charge
+    energy, without = network(structure, positions, field)
+    return {"natural_energy": energy - of_charge, **({} if without is None else {"energy_without_field": without})}
 
 
 def centre_of_mass(structure: Structure, positions: Tensor) -> Tensor:
@@ -103,7 +104,7 @@ def adapt_field_network(model: Model, data: Sequence) -> None:
         rows = torch.linspace(0, len(block) - 1, min(len(block), SAMPLE)).long()
         part = block.take(rows)
         samples.append(network.inputs(part.structure, part.structure.positions, part.held["field"]))
-    network.atomic.adapt(samples)
+    network.adapt(samples)
     if (scale := force_scale(data)) is not None:
         network.energy_scale.copy_(scale)
     network.element_energy.zero_()

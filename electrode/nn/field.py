@@ -1,20 +1,23 @@
-"""Energies of atoms in a uniform field, and the equivariant network that sees it as vectors.
+"""Energies of atoms in a uniform field, and the equivariant networks of the atoms and of their answer to the field.
 
-    E = sum_i [ E0_Z + s Out(h_i) ],      v_i <- v_i + w_t(h_i) F      before each message passing t of `nn.equivariant`
+    E = sum_i [ E0_Z + s (Out(h_i) - F . p_i) ],      p_i = sum_c w_c(h'_i) v'_ic,      v'_i <- v'_i + W_t h'_i F before each message passing t
 
-The field enters through vectors alone and reaches the numbers h in scalar products with them: without a field nothing is added, and a
-rotation or an inversion of atoms and field together changes no number.  All is smooth in the field, so that every derivative by it exists.
+h comes from a network that never sees the field, h' and v' from one that does.  Any smooth energy is that without a field and the field times a
+vector that may depend on it, so that this leaves nothing out; and neither network makes room for what the other learns, which in a crystal
+takes the forces most of their accuracy.  A rotation or an inversion of atoms and field together changes no energy, and every derivative by
+the field exists.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 
 import torch
 from torch import Tensor, nn
 
-from electrode.nn.dense import linear
+from electrode.nn.dense import linear, perceptron
 from electrode.nn.equivariant import EquivariantLayer
 from electrode.nn.graph import Graph
 from electrode.nn.precision import evaluate_in_single
@@ -24,74 +27,149 @@ from electrode.nn.scaling import ElementScale, element_rows
 from electrode.state import Structure
 
 
-class FieldVectors(nn.Module):
-    """Out(h_i) of atoms in a field; parameters as those of `nn.invariant.Invariant`, `hidden`, the width of the readout, and `max_l`, 1 or 2, of directions."""
+class Passing(nn.Module):
+    """Message passings of `nn.equivariant` with what each of them sees scaled by element, in a field or without one.
 
-    def __init__(self, n_elements: int, channels: int, layers: int, n_functions: int, cutoff: float, hidden: int, draw: torch.Generator, max_l: int = 1):
+    Parameters
+    ----------
+    n_elements, channels, layers, n_functions, cutoff [A], draw : as those of `nn.invariant.Invariant`
+    max_l : 1 or 2, order of the harmonics of directions
+    in_field : whether a field comes in, and vectors are asked for
+    """
+
+    def __init__(self, n_elements: int, channels: int, layers: int, n_functions: int, cutoff: float, draw: torch.Generator, max_l: int, in_field: bool):
         super().__init__()
         self.max_l = max_l
         self.embedding = nn.Parameter(torch.randn(n_elements, channels, generator=draw, dtype=torch.float64))
         self.basis = RadialBasis(n_functions, cutoff)
-        self.coupling = nn.ModuleList(linear(channels, channels, draw, bias=False, gain=0.3) for _ in range(layers))
-        self.interaction = nn.ModuleList(EquivariantLayer(channels, n_functions, False, k == layers - 1, draw, max_l == 2) for k in range(layers))
+        self.coupling = nn.ModuleList(linear(channels, channels, draw, bias=False, gain=0.3) for _ in range(layers if in_field else 0))
+        ends = [(not in_field and k == 0, not in_field and k == layers - 1) for k in range(layers)]
+        self.interaction = nn.ModuleList(EquivariantLayer(channels, n_functions, first, last, draw, max_l == 2) for first, last in ends)
         self.scaling = nn.ModuleList(ElementScale(n_elements, layer.n_seen) for layer in self.interaction)
-        self.readout = Readout(channels, hidden, draw, gain=0.1)
 
-    def forward(self, channel: Tensor, graph: Graph, field: Tensor) -> Tensor:
-        """Return (N,) from each atom's row of the embedding (N,) and the field at it (N, 3) [V/A]."""
-        return self.readout(self._features(channel, graph, field, [partial(scale, channel=channel) for scale in self.scaling]))
+    def forward(self, channel: Tensor, graph: Graph, field: Tensor | None = None, scales: Sequence[Callable] | None = None) -> tuple[Tensor, Tensor]:
+        """Return the numbers (N, C) and the vectors (N, 3, C) of atoms.
 
-    def _features(self, channel: Tensor, graph: Graph, field: Tensor, scales: Sequence[Callable]) -> Tensor:
-        """Return the numbers of atoms (N, C) after as many layers as there are scales."""
-        h, around = self.embedding[channel], self.basis.around(graph, self.max_l)
-        v = None
-        for couple, layer, scaled in zip(self.coupling, self.interaction, scales):
+        Parameters
+        ----------
+        channel : each atom's row of the embedding (N,)
+        field : at each atom (N, 3) [V/A], None for a network without one
+        scales : of what each layer sees, for as many layers as there are; by element if not given
+        """
+        h, v, around = self.embedding[channel], None, self.basis.around(graph, self.max_l)
+        couplings = self.coupling or [None] * len(self.interaction)
+        for couple, layer, scaled in zip(couplings, self.interaction, scales or [partial(scale, channel=channel) for scale in self.scaling]):
             h, v = layer(h, v, around, graph, field, couple, scaled)
-        return h
+        return h, v
 
     @torch.no_grad()
-    def adapt(self, samples: Sequence[tuple[Tensor, Graph, Tensor]]) -> None:
+    def adapt(self, samples: Sequence[tuple[Tensor, Graph] | tuple[Tensor, Graph, Tensor]]) -> None:
         """Scale the radial functions, and what each layer sees, to samples of what `forward` is given.
 
         In a crystal most of what atoms see is the same for all of an element, and what tells frames apart is small beside it.
         """
-        self.basis.adapt([graph for _, graph, _ in samples])
-        channels = torch.cat([channel for channel, _, _ in samples])
+        self.basis.adapt([sample[1] for sample in samples])
+        channels = torch.cat([sample[0] for sample in samples])
         for t, scale in enumerate(self.scaling):
             seen: list[Tensor] = []
-            for channel, graph, field in samples:
-                before = [partial(earlier, channel=channel) for earlier in self.scaling[:t]]
-                self._features(channel, graph, field, [*before, lambda x: (seen.append(x), x)[1]])
+            for sample in samples:
+                before = [partial(earlier, channel=sample[0]) for earlier in self.scaling[:t]]
+                self(*sample, scales=[*before, lambda x: (seen.append(x), x)[1]])
             scale.adapt(torch.cat(seen), channels)
 
 
+class AtomicEnergies(nn.Module):
+    """Out(h_i) of atoms without a field; `hidden` is the width of the readout, for other parameters see `Passing`."""
+
+    def __init__(self, n_elements: int, channels: int, layers: int, n_functions: int, cutoff: float, hidden: int, draw: torch.Generator, max_l: int):
+        super().__init__()
+        self.passing = Passing(n_elements, channels, layers, n_functions, cutoff, draw, max_l, False)
+        self.readout = Readout(channels, hidden, draw, gain=0.1)
+
+    def forward(self, channel: Tensor, graph: Graph) -> Tensor:
+        """Return (N,) from each atom's row of the embedding (N,)."""
+        return self.readout(self.passing(channel, graph)[0])
+
+    def adapt(self, samples: Sequence[tuple[Tensor, Graph]]) -> None:
+        """Fit the scales to samples of what `forward` is given."""
+        self.passing.adapt(samples)
+
+
+class FieldEnergies(nn.Module):
+    """-F . p_i of atoms in a field; for parameters see `Passing`."""
+
+    def __init__(self, n_elements: int, channels: int, layers: int, n_functions: int, cutoff: float, draw: torch.Generator, max_l: int):
+        super().__init__()
+        self.passing = Passing(n_elements, channels, layers, n_functions, cutoff, draw, max_l, True)
+        self.weights = perceptron((channels, channels, channels), draw, last_gain=0.1)
+
+    def forward(self, channel: Tensor, graph: Graph, field: Tensor) -> Tensor:
+        """Return (N,) from each atom's row of the embedding (N,) and the field at it (N, 3) [V/A]."""
+        h, v = self.passing(channel, graph, field)
+        return -torch.einsum("nk,nkc,nc->n", field, v, self.weights(h))
+
+    def adapt(self, samples: Sequence[tuple[Tensor, Graph, Tensor]]) -> None:
+        """Fit the scales to samples of what `forward` is given."""
+        self.passing.adapt(samples)
+
+
 class FieldNetwork(nn.Module):
-    """The energy of systems as a sum over atoms of what a network gives them in a field.
+    """The energy of systems as a sum over atoms of what networks give them in a field.
 
     Parameters
     ----------
     elements : atomic numbers
     cutoff : of the neighbours [A]
-    atomic : called as `FieldVectors` is, gives (N,)
+    atomic : called as `FieldEnergies` is, gives (N,)
+    neutral : called as `AtomicEnergies` is, gives what stands beside it, (N,); None for nothing
     """
 
-    def __init__(self, elements: tuple[int, ...], cutoff: float, atomic: nn.Module):
+    def __init__(self, elements: tuple[int, ...], cutoff: float, atomic: nn.Module, neutral: nn.Module | None = None):
         super().__init__()
-        self.elements, self.cutoff, self.atomic = tuple(elements), cutoff, atomic
+        self.elements, self.cutoff, self.atomic, self.neutral = tuple(elements), cutoff, atomic, neutral
         self.single = False  # see `nn.precision`
+        self.apart = False  # see `neutral_apart`
         self.register_buffer("element_energy", torch.zeros(len(elements), dtype=torch.float64))
         self.register_buffer("energy_scale", torch.ones((), dtype=torch.float64))
 
-    def forward(self, structure: Structure, positions: Tensor, field: Tensor) -> Tensor:
-        """Return the energies (S,) [eV] at `positions` (N, 3) [A] in fields (S, 3) [V/A]."""
+    def forward(self, structure: Structure, positions: Tensor, field: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Return the energies (S,) [eV] at `positions` (N, 3) [A] in fields (S, 3) [V/A], and what of them is there without a field, None for not told apart."""
         inputs = self.inputs(structure, positions, field)
-        own = evaluate_in_single(self.atomic, *inputs) if self.single else self.atomic(*inputs)
-        return structure.total(self.element_energy[inputs[0]] + self.energy_scale * own)
+        elements, own = structure.total(self.element_energy[inputs[0]]), self.energy_scale * structure.total(self._of(self.atomic, *inputs))
+        if self.neutral is None:
+            return elements + own, None
+        without = elements + self.energy_scale * structure.total(self._of(self.neutral, *inputs[:2]))
+        return without + own, without if self.apart and not field.any() else None
 
     def inputs(self, structure: Structure, positions: Tensor, field: Tensor) -> tuple[Tensor, Graph, Tensor]:
         """Return the row of each atom's element (N,), the graph, and the field at each atom (N, 3)."""
         return element_rows(structure.numbers, self.elements), Graph.of(structure, positions, self.cutoff), field.index_select(0, structure.system)
 
+    def adapt(self, samples: Sequence[tuple[Tensor, Graph, Tensor]]) -> None:
+        """Fit the networks' scales to samples of `inputs`."""
+        self.atomic.adapt(samples)
+        if self.neutral is not None:
+            self.neutral.adapt([sample[:2] for sample in samples])
+
     def one_hot(self, structure: Structure) -> Tensor:
         """Return which element each atom is, (N, elements) of 0 and 1."""
         return nn.functional.one_hot(element_rows(structure.numbers, self.elements), len(self.elements)).double()
+
+    def _of(self, network: nn.Module, *inputs: Tensor | Graph) -> Tensor:
+        return evaluate_in_single(network, *inputs) if self.single else network(*inputs)
+
+
+@contextmanager
+def neutral_apart(networks: Iterable[nn.Module]) -> Iterator[None]:
+    """Let field networks tell, for a while, what of an energy without a field does not know of fields.
+
+    Its slopes are the forces there, at a third less of the cost of a step of training: those of the rest are zero, and cost as much.
+    """
+    parts = [part for network in networks for part in network.modules() if isinstance(part, FieldNetwork)]
+    for part in parts:
+        part.apart = True
+    try:
+        yield
+    finally:
+        for part in parts:
+            part.apart = False

@@ -20,6 +20,7 @@ LABELS = {  # quantity: name of its label; "consistency" needs none
     "dipole": "dipole", "born_charges": "born_charges", "polarizability": "polarizability", "latent_charge": "charge",
 }  # fmt: skip
 QUANTITIES = (*LABELS, "consistency")
+PER_ATOM = ("energy", "dipole", "polarizability")  # sums over atoms, whose errors grow with the cell
 
 
 @dataclass(frozen=True)
@@ -31,8 +32,8 @@ class Term:
     quantity : "energy" per atom [eV], "forces" [eV/A], "conjugate" (the charge [e] of a potential-natural model, the
         potential [V] of a charge-natural one), "capacitance" [e/V] (dQ/dPhi, from REF_hardness or from frames of one geometry at
         neighbouring charges), "force_slope" (dF/dx at fixed atoms from such frames, x the natural variable: Maxwell's other side,
-        -dPhi/dR or dQ/dR), in a field "dipole" [e A] (modulo a lattice vector times e where the frame's is known
-        no better), "born_charges" [e] (REF_bec) and "polarizability" [e A^2/V], "latent_charge" (sum of a scheme's atomic
+        -dPhi/dR or dQ/dR), in a field "dipole" per atom [e A] (modulo a lattice vector times e where the
+        frame's is known no better), "born_charges" [e] (REF_bec) and "polarizability" per atom [e A^2/V], "latent_charge" (sum of a scheme's atomic
         charges against Q [e], the published charge loss), "consistency" (that sum against the model's own -dOmega/dPhi [e]; a scheme's
         potential head against its own dE/dQ [V])
     weight : dimensionless
@@ -51,15 +52,15 @@ class Term:
 
 
 def errors(block: Block, out: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Return predicted minus labelled values of every quantity that both sides have; NaN where a label is missing.
+    """Return predicted minus labelled values of every quantity that both sides have, those of `PER_ATOM` over the number of atoms; NaN where a label is missing.
 
     Members, where there are any, come first, as they do in `out`.
     """
     n = len(block.structure.numbers) // len(block)
     found = {q: out[q] - block.labels[label] for q, label in LABELS.items() if q in out and label in block.labels}
-    found["energy"] = found["energy"] / n
     if "dipole" in found and "dipole_quantum" in block.labels:
         found["dipole"] = folded(found["dipole"], block.labels["dipole_quantum"])
+    found |= {q: found[q] / n for q in PER_ATOM if q in found}
     if "atomic_charges" in out:
         q = out["atomic_charges"]
         latent = block.structure.total(q) if q.dim() == 1 else block.structure.total(q.mT).mT

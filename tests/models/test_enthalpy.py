@@ -1,5 +1,6 @@
 """The electric enthalpy: a model's promises, those of one in a field, and that it learns all its derivatives."""
 
+from contextlib import nullcontext
 from dataclasses import replace
 
 import numpy as np
@@ -13,13 +14,14 @@ from fields import FIELD, crystal, hydroxide, labelled, water
 from electrode.calculator import ElectrodeCalculator
 from electrode.data.record import ElectrifiedFrame
 from electrode.models.enthalpy import Enthalpy, EnthalpyConfig
+from electrode.nn.field import neutral_apart
 from electrode.nn.representation import RepresentationConfig
 from electrode.state import Control, Structure
 from electrode.testing import Case, ModelContract
 from electrode.thermo import evaluate, response
 from electrode.train.blocks import blocks
 from electrode.train.config import TrainConfig
-from electrode.train.loss import folded
+from electrode.train.loss import Term, errors, folded, loss
 from electrode.train.metrics import frame_errors
 from electrode.train.train import train
 
@@ -72,6 +74,36 @@ def test_what_is_trained_is_what_is_evaluated():
     assert not unlabelled["born_charges"].any()
 
 
+def _learnt_slopes(own, frames, within):
+    with within:
+        (block,) = blocks(own, frames)
+        out = block.predict(own, create_graph=True, quantities=("born_charges", "polarizability"))
+        terms = [Term(q) for q in ("energy", "forces", "dipole", "born_charges", "polarizability")]
+        return torch.autograd.grad(loss(terms, block, out), list(own.parameters()), materialize_grads=True)
+
+
+@pytest.mark.parametrize("fields", [True, False])
+def test_a_step_is_the_same_where_forces_come_from_the_neutral_part_alone(fields):
+    own, frames = model(max_l=2), labelled(4, fields=fields)
+    whole, apart = (_learnt_slopes(own, frames, within) for within in (nullcontext(), neutral_apart([own])))
+    largest = max(a.abs().max() for a in whole)
+    assert all((a - b).abs().max() < 1e-12 * largest for a, b in zip(whole, apart)) and largest > 1e-3
+    assert not own.network.apart
+
+
+def test_errors_of_a_cell_counted_twice_are_those_of_the_cell():
+    """P and alpha grow with the cell as the energy does: the loss has all three by atom."""
+    own, found = model(), []
+    for copies in (1, 2):
+        (block,) = blocks(own, [ElectrifiedFrame(
+            crystal() * (copies, 1, 1), where="cell", energy=-3.0 * copies, energy_kind="E", n_excess=0.0, ensemble="fixed_n", dipole=copies * np.array([0.1, 0.2, -0.3]),
+            polarizability=copies * np.eye(3).ravel(), method_id="none",
+        )])  # fmt: skip
+        found.append(errors(block, block.predict(own, quantities=("polarizability",))))
+    for name in ("energy", "dipole", "polarizability"):
+        assert (found[0][name] - found[1][name]).abs().max() < 1e-10 and found[0][name].abs().max() > 1e-3
+
+
 def test_a_dipole_known_up_to_a_lattice_vector_is_compared_modulo_it():
     cell = np.array([[3.0, 0.0, 0.0], [0.5, 4.0, 0.0], [0.0, 0.0, 9.0]])
     error = torch.tensor([[0.1, -0.2, 0.3], [0.1, -0.2, 0.3]], dtype=torch.float64)
@@ -112,11 +144,11 @@ def test_one_layer_tells_apart_angles_that_vectors_do_not():
     shape = RepresentationConfig(**{**SHAPE, "layers": 1, "cutoff": 1.4})  # the outer atoms see the middle and one another
     for max_l, least in ((1, 0.0), (2, 1e-6)):
         own = Enthalpy(EnthalpyConfig((1, 8), shape, max_l, readout_hidden=6)).eval()
-        atomic = own.network.atomic
+        atomic = own.network.neutral
         first = []
         for places in (octahedron, bent, skew):
             structure = Structure.from_atoms(Atoms("OH6", np.concatenate([np.zeros((1, 3)), places])))
-            first.append(float(atomic(*own.network.inputs(structure, structure.positions, torch.zeros(1, 3, dtype=torch.float64)))[0].detach()))
+            first.append(float(atomic(*own.network.inputs(structure, structure.positions, torch.zeros(1, 3, dtype=torch.float64))[:2])[0].detach()))
         assert abs(first[0] - first[1]) < 1e-12 and abs(first[0] - first[2]) >= least and (max_l == 2 or abs(first[0] - first[2]) < 1e-12)
 
 

@@ -5,7 +5,7 @@ from teacher import interface
 
 from electrode.nn.dense import linear
 from electrode.nn.equivariant import EquivariantLayer
-from electrode.nn.field import FieldNetwork, FieldVectors
+from electrode.nn.field import AtomicEnergies, FieldEnergies, FieldNetwork
 from electrode.nn.graph import Graph
 from electrode.nn.radial import RadialBasis, quadratic, symmetric
 from electrode.state import Structure
@@ -39,16 +39,17 @@ def test_harmonics_of_one_direction_are_its_traceless_matrix():
 
 def test_what_layers_see_is_about_zero_for_each_element_once_adapted():
     structure = Structure.from_atoms([interface((2, 1, 2), height=h, water=True, seed=23) for h in (1.0, 1.5, 2.0, 2.6)])
-    vectors = FieldVectors(3, 6, 2, 5, 4.0, 8, torch.Generator().manual_seed(0), max_l=2)
-    network = FieldNetwork((1, 8, 79), 4.0, vectors)
+    sizes, draw = (3, 6, 2, 5, 4.0), torch.Generator().manual_seed(0)
+    network = FieldNetwork((1, 8, 79), 4.0, FieldEnergies(*sizes, draw, 2), AtomicEnergies(*sizes, 8, draw, 2))
     sample = network.inputs(structure, structure.positions, torch.full((4, 3), 0.1, dtype=torch.float64))
-    vectors.adapt([sample])
+    network.adapt([sample])
     seen = []
-    for layer, scale in zip(vectors.interaction, vectors.scaling):
-        layer.update.register_forward_pre_hook(lambda _, given: seen.append(given[0][:, 6:]))
-        assert scale.mean.abs().max() > 0.1
-    vectors(*sample)
-    assert len(seen) == 2
+    for part in (network.atomic, network.neutral):
+        for layer, scale in zip(part.passing.interaction, part.passing.scaling):
+            layer.update.register_forward_pre_hook(lambda _, given: seen.append(given[0][:, 6:]))
+            assert scale.mean.abs().max() > 0.1
+    network(structure, structure.positions, torch.full((4, 3), 0.1, dtype=torch.float64))
+    assert len(seen) == 4
     for values in seen:
         own = [values[sample[0] == k] for k in range(3)]
         assert max(x.mean(0).abs().max() for x in own) < 1e-12 and max(x.std(0, unbiased=False).max() for x in own) < 1.0 + 1e-12

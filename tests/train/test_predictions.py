@@ -71,7 +71,7 @@ def test_a_model_without_kernels_in_a_field_has_its_closed_form():
     np.testing.assert_allclose(out["born_charges"], born.reshape(2, 18), atol=1e-12)
     np.testing.assert_allclose(out["conjugate"], 4.5 + 0.05 / 0.08, atol=1e-12)
     value = loss((Term("dipole", 2.0), Term("born_charges")), block, block.predict(Ions(), quantities=("born_charges",)))
-    assert float(value.detach()) == pytest.approx(2.0 * np.mean(dipole**2) + np.mean(born**2), rel=1e-12)
+    assert float(value.detach()) == pytest.approx(2.0 * np.mean((dipole / 2) ** 2) + np.mean(born**2), rel=1e-12)
 
 
 def test_at_natural_charge_the_error_in_capacitance_is_that_in_hardness_to_first_order():
