@@ -35,6 +35,8 @@ class EnthalpyConfig:
     elements : atomic numbers
     representation : each of the two networks, which must be equivariant
     max_l : order of the harmonics of neighbours' directions, 1 or 2; with two an atom knows angles, and answers to a field by its direction
+    networks : 2, one for the energy without a field and one for the answer to it; 1 for both in one, H = sum_i [ E0_Z + s Out(h_i(R, F)) ] - Q F.r_c, where all
+        numbers see the field: it learns from fewer labels, as of small molecules, and holds less, as of crystals
     readout_hidden : width of the readout
     seed : of the initial weights
     """
@@ -42,6 +44,7 @@ class EnthalpyConfig:
     elements: tuple[int, ...]
     representation: RepresentationConfig = field(default_factory=RepresentationConfig)
     max_l: int = 2
+    networks: int = 2
     readout_hidden: int = 32
     seed: int = 0
 
@@ -50,6 +53,8 @@ class EnthalpyConfig:
             raise ValueError(f"EnthalpyConfig: expected an equivariant representation, whose vectors take the field, got {self.representation.kind!r}")
         if self.max_l not in (1, 2):
             raise ValueError(f"EnthalpyConfig.max_l: expected 1 or 2, got {self.max_l}")
+        if self.networks not in (1, 2):
+            raise ValueError(f"EnthalpyConfig.networks: expected 1 or 2, got {self.networks}")
         if self.readout_hidden < 1:
             raise ValueError(f"EnthalpyConfig.readout_hidden: expected a width of at least 1, got {self.readout_hidden}")
         check_elements(self.elements)
@@ -74,8 +79,9 @@ class Enthalpy(Model):
         self.config, shape = config, config.representation
         draw = torch.Generator().manual_seed(config.seed)
         sizes = len(config.elements), shape.channels, shape.layers, shape.radial_functions, shape.cutoff
-        neutral = AtomicEnergies(*sizes, config.readout_hidden, draw, config.max_l)
-        self.network = FieldNetwork(config.elements, shape.cutoff, FieldEnergies(*sizes, draw, config.max_l), neutral)
+        energies = AtomicEnergies(*sizes, draw, config.max_l, config.readout_hidden, config.networks == 1)
+        both = (energies,) if config.networks == 1 else (FieldEnergies(*sizes, draw, config.max_l), energies)
+        self.network = FieldNetwork(config.elements, shape.cutoff, *both)
 
     def adapt(self, data) -> None:
         """Fit scales and the elements' energies to the training data."""

@@ -34,16 +34,19 @@ class Passing(nn.Module):
     ----------
     n_elements, channels, layers, n_functions, cutoff [A], draw : as those of `nn.invariant.Invariant`
     max_l : 1 or 2, order of the harmonics of directions
-    in_field : whether a field comes in, and vectors are asked for
+    in_field : whether a field comes in
+    vectors : whether the last vectors are asked for
     """
 
-    def __init__(self, n_elements: int, channels: int, layers: int, n_functions: int, cutoff: float, draw: torch.Generator, max_l: int, in_field: bool):
+    def __init__(
+        self, n_elements: int, channels: int, layers: int, n_functions: int, cutoff: float, draw: torch.Generator, max_l: int, in_field: bool, vectors: bool
+    ):  # fmt: skip
         super().__init__()
         self.max_l = max_l
         self.embedding = nn.Parameter(torch.randn(n_elements, channels, generator=draw, dtype=torch.float64))
         self.basis = RadialBasis(n_functions, cutoff)
         self.coupling = nn.ModuleList(linear(channels, channels, draw, bias=False, gain=0.3) for _ in range(layers if in_field else 0))
-        ends = [(not in_field and k == 0, not in_field and k == layers - 1) for k in range(layers)]
+        ends = [(not in_field and k == 0, not vectors and k == layers - 1) for k in range(layers)]
         self.interaction = nn.ModuleList(EquivariantLayer(channels, n_functions, first, last, draw, max_l == 2) for first, last in ends)
         self.scaling = nn.ModuleList(ElementScale(n_elements, layer.n_seen) for layer in self.interaction)
 
@@ -79,18 +82,20 @@ class Passing(nn.Module):
 
 
 class AtomicEnergies(nn.Module):
-    """Out(h_i) of atoms without a field; `hidden` is the width of the readout, for other parameters see `Passing`."""
+    """Out(h_i) of atoms without a field or, `in_field`, in one; `hidden` is the width of the readout, for other parameters see `Passing`."""
 
-    def __init__(self, n_elements: int, channels: int, layers: int, n_functions: int, cutoff: float, hidden: int, draw: torch.Generator, max_l: int):
+    def __init__(
+        self, n_elements: int, channels: int, layers: int, n_functions: int, cutoff: float, draw: torch.Generator, max_l: int, hidden: int, in_field: bool = False
+    ):  # fmt: skip
         super().__init__()
-        self.passing = Passing(n_elements, channels, layers, n_functions, cutoff, draw, max_l, False)
+        self.passing = Passing(n_elements, channels, layers, n_functions, cutoff, draw, max_l, in_field, False)
         self.readout = Readout(channels, hidden, draw, gain=0.1)
 
-    def forward(self, channel: Tensor, graph: Graph) -> Tensor:
-        """Return (N,) from each atom's row of the embedding (N,)."""
-        return self.readout(self.passing(channel, graph)[0])
+    def forward(self, channel: Tensor, graph: Graph, field: Tensor | None = None) -> Tensor:
+        """Return (N,) from each atom's row of the embedding (N,) and, in one, the field at it (N, 3) [V/A]."""
+        return self.readout(self.passing(channel, graph, field)[0])
 
-    def adapt(self, samples: Sequence[tuple[Tensor, Graph]]) -> None:
+    def adapt(self, samples: Sequence[tuple[Tensor, Graph] | tuple[Tensor, Graph, Tensor]]) -> None:
         """Fit the scales to samples of what `forward` is given."""
         self.passing.adapt(samples)
 
@@ -100,7 +105,7 @@ class FieldEnergies(nn.Module):
 
     def __init__(self, n_elements: int, channels: int, layers: int, n_functions: int, cutoff: float, draw: torch.Generator, max_l: int):
         super().__init__()
-        self.passing = Passing(n_elements, channels, layers, n_functions, cutoff, draw, max_l, True)
+        self.passing = Passing(n_elements, channels, layers, n_functions, cutoff, draw, max_l, True, True)
         self.weights = perceptron((channels, channels, channels), draw, last_gain=0.1)
 
     def forward(self, channel: Tensor, graph: Graph, field: Tensor) -> Tensor:
@@ -120,8 +125,8 @@ class FieldNetwork(nn.Module):
     ----------
     elements : atomic numbers
     cutoff : of the neighbours [A]
-    atomic : called as `FieldEnergies` is, gives (N,)
-    neutral : called as `AtomicEnergies` is, gives what stands beside it, (N,); None for nothing
+    atomic : gives (N,) from each atom's row, the graph and the field at each atom
+    neutral : gives what stands beside it, (N,), from the first two; None for nothing
     """
 
     def __init__(self, elements: tuple[int, ...], cutoff: float, atomic: nn.Module, neutral: nn.Module | None = None):

@@ -28,8 +28,8 @@ from electrode.train.train import train
 SHAPE = {"channels": 6, "layers": 2, "radial_functions": 4, "cutoff": 3.0}
 
 
-def model(seed=0, max_l=1):
-    return Enthalpy(EnthalpyConfig((1, 8), RepresentationConfig(**SHAPE), max_l, readout_hidden=6, seed=seed)).eval()
+def model(seed=0, max_l=1, networks=2):
+    return Enthalpy(EnthalpyConfig((1, 8), RepresentationConfig(**SHAPE), max_l, networks, readout_hidden=6, seed=seed)).eval()
 
 
 def trained(epochs, members=1):
@@ -43,10 +43,11 @@ class TestInField(FieldContract):
         return InField(model(), [water(), hydroxide(), crystal()], [0.0, -1.0, 0.0], FIELD)
 
 
+@pytest.mark.parametrize("networks", [1, 2])
 class TestInFieldWithTensors(FieldContract):
     @pytest.fixture
-    def in_field(self):
-        return InField(model(max_l=2), [water(), crystal(seed=2)], [0.0, 0.0], FIELD)
+    def in_field(self, networks):
+        return InField(model(max_l=2, networks=networks), [water(), crystal(seed=2)], [0.0, 0.0], FIELD)
 
 
 class TestWithoutField(ModelContract):
@@ -82,9 +83,9 @@ def _learnt_slopes(own, frames, within):
         return torch.autograd.grad(loss(terms, block, out), list(own.parameters()), materialize_grads=True)
 
 
-@pytest.mark.parametrize("fields", [True, False])
-def test_a_step_is_the_same_where_forces_come_from_the_neutral_part_alone(fields):
-    own, frames = model(max_l=2), labelled(4, fields=fields)
+@pytest.mark.parametrize("fields, networks", [(True, 2), (False, 2), (False, 1)])
+def test_a_step_is_the_same_where_forces_come_from_the_neutral_part_alone(fields, networks):
+    own, frames = model(max_l=2, networks=networks), labelled(4, fields=fields)
     whole, apart = (_learnt_slopes(own, frames, within) for within in (nullcontext(), neutral_apart([own])))
     largest = max(a.abs().max() for a in whole)
     assert all((a - b).abs().max() < 1e-12 * largest for a, b in zip(whole, apart)) and largest > 1e-3
@@ -169,6 +170,8 @@ def _turn(angle):
 def test_what_it_refuses():
     with pytest.raises(ValueError, match="max_l"):
         EnthalpyConfig((1, 8), max_l=3)
+    with pytest.raises(ValueError, match="networks: expected 1 or 2, got 3"):
+        EnthalpyConfig((1, 8), networks=3)
     with pytest.raises(ValueError, match="equivariant"):
         EnthalpyConfig((1, 8), RepresentationConfig(kind="invariant"))
     with pytest.raises(ValueError, match="along a periodic direction"):

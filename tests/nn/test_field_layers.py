@@ -40,7 +40,7 @@ def test_harmonics_of_one_direction_are_its_traceless_matrix():
 def test_what_layers_see_is_about_zero_for_each_element_once_adapted():
     structure = Structure.from_atoms([interface((2, 1, 2), height=h, water=True, seed=23) for h in (1.0, 1.5, 2.0, 2.6)])
     sizes, draw = (3, 6, 2, 5, 4.0), torch.Generator().manual_seed(0)
-    network = FieldNetwork((1, 8, 79), 4.0, FieldEnergies(*sizes, draw, 2), AtomicEnergies(*sizes, 8, draw, 2))
+    network = FieldNetwork((1, 8, 79), 4.0, FieldEnergies(*sizes, draw, 2), AtomicEnergies(*sizes, draw, 2, 8))
     sample = network.inputs(structure, structure.positions, torch.full((4, 3), 0.1, dtype=torch.float64))
     network.adapt([sample])
     seen = []
