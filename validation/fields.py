@@ -51,7 +51,7 @@ FILES = {
     "water": "fireann/liquid_water_train.extxyz", "water_field": "water_field_dft/water.xyz",
 }  # fmt: skip
 CRYSTALS = {"sio2", "batio3"}
-OF_CRYSTALS = {"batch_size": 1}  # training of `enthalpy`, taken on the validation frames of sio2 in runs of a minute
+OF_CRYSTALS = ("enthalpy", {"networks": 2}, {"batch_size": 1})  # taken on the validation frames of sio2 and batio3 in runs of minutes
 WATER_TEST = "fireann/liquid_water_validation.extxyz"
 PUBLISHED = {"sio2": "allegro_pol/SiO2-published-ML.extxyz.gz", "batio3": "allegro_pol/BaTiO3-published-ML.extxyz.gz"}
 BLOCK = 5  # frames of a crystal that stay together
@@ -154,7 +154,7 @@ def pooled(model, frames: Sequence) -> dict:
 
 def measure(name: str, kind: str, minutes: float, seed: int = 0, keep: Path | None = None) -> dict:
     """Train a scheme on a set and return its errors on the test; the model is kept in a folder."""
-    scheme, choices, changes = SCHEMES[kind] if kind != "enthalpy" or name not in CRYSTALS else (kind, {}, OF_CRYSTALS)
+    scheme, choices, changes = SCHEMES[kind] if kind != "enthalpy" or name not in CRYSTALS else OF_CRYSTALS
     frames = read(FILES[name])
     parts = division(name, frames).divide(frames)
     if name == "water":

@@ -1,14 +1,16 @@
 """One differentiable electric enthalpy: forces, polarisation, Born charges and polarisability are its derivatives.
 
-    H(R, Q, F) = sum_i [ E0_Z + s (Out(h_i) - F.p_i(R, F)) ] - Q F.r_c,      dH/dF = -P,      Z_i = dP/dR_i,      alpha = dP/dF
+    H(R, Q, F) = sum_i [ E0_Z + s Out(h_i) ] - Q F.r_c,      dH/dF = -P,      Z_i = dP/dR_i,      alpha = dP/dF
 
-h_i are the numbers of an equivariant network that sees no field, p_i vectors of another that does (`nn.field`): without a field nothing of it is
-left, joint rotations and inversions of atoms and field change nothing, and Z and alpha of a crystal can be trained on frames without any field.
+h_i are the numbers of an equivariant network that sees the field as vectors (`nn.field`): without a field nothing of it is left, joint
+rotations and inversions of atoms and field change nothing, and Z and alpha of a crystal can be trained on frames without any field.
+With two networks, Out(h_i) - F.p_i(R, F) stands in the place of Out(h_i): h_i sees no field, and p_i are vectors of a network that does.
+Any smooth H can be written so, and neither has to make room for what the other learns; but the first learns nothing from Z and alpha either.
 H depends on differences of positions alone and has one value in a periodic cell too: the branch of the polarisation that goes on from zero field.
 Labels of a polarisation that is known up to a lattice vector times e are compared modulo it.  Homogeneous insulators and molecules:
 inside a metal a uniform field is screened, which a short-ranged network cannot know.
 
-Falletta et al., Nat. Commun. 16, 4031 (2025).  Departs from it: two networks of `nn.equivariant`, not one Allegro; the term of a net charge.
+Falletta et al., Nat. Commun. 16, 4031 (2025).  Departs from it: `nn.equivariant`, not Allegro; two networks where asked for; the term of a net charge.
 """
 
 from __future__ import annotations
@@ -35,8 +37,7 @@ class EnthalpyConfig:
     elements : atomic numbers
     representation : each of the two networks, which must be equivariant
     max_l : order of the harmonics of neighbours' directions, 1 or 2; with two an atom knows angles, and answers to a field by its direction
-    networks : 2, one for the energy without a field and one for the answer to it; 1 for both in one, H = sum_i [ E0_Z + s Out(h_i(R, F)) ] - Q F.r_c, where all
-        numbers see the field: it learns from fewer labels, as of small molecules, and holds less, as of crystals
+    networks : 1, or 2 with p_i from a network of its own
     readout_hidden : width of the readout
     seed : of the initial weights
     """
@@ -44,7 +45,7 @@ class EnthalpyConfig:
     elements: tuple[int, ...]
     representation: RepresentationConfig = field(default_factory=RepresentationConfig)
     max_l: int = 2
-    networks: int = 2
+    networks: int = 1
     readout_hidden: int = 32
     seed: int = 0
 

@@ -1,11 +1,11 @@
-"""Energies of atoms in a uniform field, and the equivariant networks of the atoms and of their answer to the field.
+"""Energies of atoms in a uniform field, and the equivariant networks that see it as vectors.
 
-    E = sum_i [ E0_Z + s (Out(h_i) - F . p_i) ],      p_i = sum_c w_c(h'_i) v'_ic,      v'_i <- v'_i + W_t h'_i F before each message passing t
+    E = sum_i [ E0_Z + s Out(h_i) ],      v_i <- v_i + W_t h_i F before each message passing t of `nn.equivariant`,      or apart
 
-h comes from a network that never sees the field, h' and v' from one that does.  Any smooth energy is that without a field and the field times a
-vector that may depend on it, so that this leaves nothing out; and neither network makes room for what the other learns, which in a crystal
-takes the forces most of their accuracy.  A rotation or an inversion of atoms and field together changes no energy, and every derivative by
-the field exists.
+    E = sum_i [ E0_Z + s (Out(h_i) - F . p_i) ],      p_i = sum_c w_c(h'_i) v'_ic,      h without F, h' and v' with it
+
+The field enters through vectors alone and reaches numbers in scalar products with them: without a field nothing is added, and a
+rotation or an inversion of atoms and field together changes no number.  All is smooth in the field, so that every derivative by it exists.
 """
 
 from __future__ import annotations

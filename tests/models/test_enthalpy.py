@@ -28,13 +28,13 @@ from electrode.train.train import train
 SHAPE = {"channels": 6, "layers": 2, "radial_functions": 4, "cutoff": 3.0}
 
 
-def model(seed=0, max_l=1, networks=2):
+def model(seed=0, max_l=1, networks=1):
     return Enthalpy(EnthalpyConfig((1, 8), RepresentationConfig(**SHAPE), max_l, networks, readout_hidden=6, seed=seed)).eval()
 
 
-def trained(epochs, members=1):
+def trained(epochs, members=1, networks=1):
     config = TrainConfig.for_scheme("enthalpy", epochs=epochs, validate_every=20, learning_rate=0.01, batch_size=16)
-    return train("enthalpy", labelled(16), labelled(4, seed=1), config, {"representation": SHAPE, "readout_hidden": 6}, members=members)
+    return train("enthalpy", labelled(16), labelled(4, seed=1), config, {"representation": SHAPE, "networks": networks, "readout_hidden": 6}, members=members)
 
 
 class TestInField(FieldContract):
@@ -56,8 +56,9 @@ class TestWithoutField(ModelContract):
         return Case(model(), [crystal(), crystal(seed=2)], charge=0.0, potential=4.0)
 
 
-def test_it_learns_the_enthalpy_and_its_derivatives():
-    first, last = trained(1).history[0], trained(30).history[-1]
+@pytest.mark.parametrize("networks", [1, 2])
+def test_it_learns_the_enthalpy_and_its_derivatives(networks):
+    first, last = trained(1, networks=networks).history[0], trained(30, networks=networks).history[-1]
     assert last["validation_loss"] < 0.3 * first["validation_loss"]
     assert {f"validation_{name}" for name in ("energy", "forces", "dipole", "born_charges", "polarizability")} <= set(last)
 
@@ -119,8 +120,9 @@ def test_a_dipole_known_up_to_a_lattice_vector_is_compared_modulo_it():
     assert frame_errors(model(), [replace(moved, polarization_branch=None)])["dipole_rmse_eA"] > 1.0
 
 
-def test_members_of_a_committee_are_trained_and_evaluated_at_once():
-    committee = trained(1, members=2).model
+@pytest.mark.parametrize("networks", [1, 2])
+def test_members_of_a_committee_are_trained_and_evaluated_at_once(networks):
+    committee = trained(1, members=2, networks=networks).model
     structure, control = Structure.from_atoms([water(), water(seed=5)]), Control(charge=0.0, field=FIELD)
     mean = torch.stack([evaluate(m, structure, control)["dipole"] for m in committee.members()]).mean(0)
     assert (evaluate(committee, structure, control)["dipole"] - mean).abs().max() < 1e-10
@@ -145,19 +147,19 @@ def test_one_layer_tells_apart_angles_that_vectors_do_not():
     shape = RepresentationConfig(**{**SHAPE, "layers": 1, "cutoff": 1.4})  # the outer atoms see the middle and one another
     for max_l, least in ((1, 0.0), (2, 1e-6)):
         own = Enthalpy(EnthalpyConfig((1, 8), shape, max_l, readout_hidden=6)).eval()
-        atomic = own.network.neutral
+        atomic = own.network.atomic
         first = []
         for places in (octahedron, bent, skew):
             structure = Structure.from_atoms(Atoms("OH6", np.concatenate([np.zeros((1, 3)), places])))
-            first.append(float(atomic(*own.network.inputs(structure, structure.positions, torch.zeros(1, 3, dtype=torch.float64))[:2])[0].detach()))
+            first.append(float(atomic(*own.network.inputs(structure, structure.positions, torch.zeros(1, 3, dtype=torch.float64)))[0].detach()))
         assert abs(first[0] - first[1]) < 1e-12 and abs(first[0] - first[2]) >= least and (max_l == 2 or abs(first[0] - first[2]) < 1e-12)
 
 
 def test_a_chain_is_polarised_along_and_across_differently_by_tensors_alone():
     """Every atom of an endless chain sits between equal neighbours: vectors about it sum to zero, and leave a polarisability that is a number."""
     chain = Structure.from_atoms(Atoms("H", cell=[9.0, 9.0, 1.5], pbc=True))
-    for max_l in (1, 2):
-        alpha = response(model(max_l=max_l), chain, Control(charge=0.0))["polarizability"][0]
+    for max_l, networks in ((1, 1), (2, 1), (1, 2), (2, 2)):
+        alpha = response(model(max_l=max_l, networks=networks), chain, Control(charge=0.0))["polarizability"][0]
         across, along = alpha[0, 0], alpha[2, 2]
         assert (alpha - torch.diag(torch.stack([across, across, along]))).abs().max() < 1e-12
         assert (abs(along - across) > 1e-4) == (max_l == 2)
