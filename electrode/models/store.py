@@ -169,6 +169,11 @@ def _read_head(path: Path) -> dict:
     return head
 
 
+def _some(names: list[str]) -> str:
+    """Return the first few of many names and how many more there are."""
+    return f"{names[:3]}" + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+
+
 def _load_weights(model: Model, path: Path) -> None:
     try:
         weights = load_file(path)
@@ -176,7 +181,11 @@ def _load_weights(model: Model, path: Path) -> None:
         raise ModelFileError(f"{path} is missing or damaged ({error}); expected a safetensors file") from error
     expected = model.state_dict()
     if set(weights) != set(expected):
-        raise ModelFileError(f"{path}: missing tensors {sorted(set(expected) - set(weights))}, unexpected {sorted(set(weights) - set(expected))}")
+        missing, other = sorted(set(expected) - set(weights)), sorted(set(weights) - set(expected))
+        raise ModelFileError(
+            f"{path}: expected the weights that this version's {type(model).__name__} has; missing tensors {_some(missing)}, unexpected {_some(other)}. "
+            "Train the model again, or read it with the version that wrote it"
+        )
     for name, value in weights.items():
         if value.shape != expected[name].shape:
             raise ModelFileError(f"{path}: {name} has shape {tuple(value.shape)}, expected {tuple(expected[name].shape)}")
