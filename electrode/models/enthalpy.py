@@ -35,7 +35,7 @@ class EnthalpyConfig:
     Parameters
     ----------
     elements : atomic numbers
-    representation : each of the two networks, which must be equivariant
+    representation : of each network, which must be equivariant
     max_l : order of the harmonics of neighbours' directions, 1 or 2; with two an atom knows angles, and answers to a field by its direction
     networks : 1, or 2 with p_i from a network of its own
     readout_hidden : width of the readout
@@ -90,4 +90,4 @@ class Enthalpy(Model):
 
     def forward(self, structure: Structure, control: Control, description: dict[str, Tensor]) -> dict[str, Tensor]:
         """Return H."""
-        return enthalpy(self.network, structure, control, description["positions"])
+        return {"natural_energy": enthalpy(self.network, structure, control, description["positions"])}

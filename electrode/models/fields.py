@@ -31,8 +31,8 @@ def field_of(structure: Structure, control: Control) -> Tensor:
     return structure.cell.new_zeros(shape) if control.field is None else control.field.to(structure.cell.dtype).expand(shape)
 
 
-def enthalpy(network: FieldNetwork, structure: Structure, control: Control, positions: Tensor) -> dict[str, Tensor]:
-    """Return "natural_energy", H(R, Q, F) of each system, (S,) [eV], and "energy_without_field" where the network tells it, see `nn.field.neutral_apart`.
+def enthalpy(network: FieldNetwork, structure: Structure, control: Control, positions: Tensor) -> Tensor:
+    """Return H(R, Q, F) of each system, (S,) [eV].
 
     Raises
     ------
@@ -43,8 +43,7 @@ def enthalpy(network: FieldNetwork, structure: Structure, control: Control, posi
         raise ValueError("a scheme in a field: expected a control that holds the charge [e], got a potential; hold the charge")
     field = field_of(structure, control)
     of_charge = control.charge * (field * centre_of_mass(structure, positions)).sum(1)
-    energy, without = network(structure, positions, field)
-    return {"natural_energy": energy - of_charge, **({} if without is None else {"energy_without_field": without})}
+    return network(structure, positions, field) - of_charge
 
 
 def centre_of_mass(structure: Structure, positions: Tensor) -> Tensor:

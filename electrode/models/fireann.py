@@ -93,4 +93,4 @@ class Fireann(Model):
 
     def forward(self, structure: Structure, control: Control, description: dict[str, Tensor]) -> dict[str, Tensor]:
         """Return H."""
-        return enthalpy(self.network, structure, control, description["positions"])
+        return {"natural_energy": enthalpy(self.network, structure, control, description["positions"])}

@@ -10,8 +10,7 @@ rotation or an inversion of atoms and field together changes no number.  All is 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import torch
@@ -133,18 +132,16 @@ class FieldNetwork(nn.Module):
         super().__init__()
         self.elements, self.cutoff, self.atomic, self.neutral = tuple(elements), cutoff, atomic, neutral
         self.single = False  # see `nn.precision`
-        self.apart = False  # see `neutral_apart`
         self.register_buffer("element_energy", torch.zeros(len(elements), dtype=torch.float64))
         self.register_buffer("energy_scale", torch.ones((), dtype=torch.float64))
 
-    def forward(self, structure: Structure, positions: Tensor, field: Tensor) -> tuple[Tensor, Tensor | None]:
-        """Return the energies (S,) [eV] at `positions` (N, 3) [A] in fields (S, 3) [V/A], and what of them is there without a field, None for not told apart."""
+    def forward(self, structure: Structure, positions: Tensor, field: Tensor) -> Tensor:
+        """Return the energies (S,) [eV] at `positions` (N, 3) [A] in fields (S, 3) [V/A]."""
         inputs = self.inputs(structure, positions, field)
-        elements, own = structure.total(self.element_energy[inputs[0]]), self.energy_scale * structure.total(self._of(self.atomic, *inputs))
-        if self.neutral is None:
-            return elements + own, None
-        without = elements + self.energy_scale * structure.total(self._of(self.neutral, *inputs[:2]))
-        return without + own, without if self.apart and not field.any() else None
+        own = self._of(self.atomic, *inputs)
+        if self.neutral is not None:
+            own = own + self._of(self.neutral, *inputs[:2])
+        return structure.total(self.element_energy[inputs[0]] + self.energy_scale * own)
 
     def inputs(self, structure: Structure, positions: Tensor, field: Tensor) -> tuple[Tensor, Graph, Tensor]:
         """Return the row of each atom's element (N,), the graph, and the field at each atom (N, 3)."""
@@ -162,19 +159,3 @@ class FieldNetwork(nn.Module):
 
     def _of(self, network: nn.Module, *inputs: Tensor | Graph) -> Tensor:
         return evaluate_in_single(network, *inputs) if self.single else network(*inputs)
-
-
-@contextmanager
-def neutral_apart(networks: Iterable[nn.Module]) -> Iterator[None]:
-    """Let field networks tell, for a while, what of an energy without a field does not know of fields.
-
-    Its slopes are the forces there, at a third less of the cost of a step of training: those of the rest are zero, and cost as much.
-    """
-    parts = [part for network in networks for part in network.modules() if isinstance(part, FieldNetwork)]
-    for part in parts:
-        part.apart = True
-    try:
-        yield
-    finally:
-        for part in parts:
-            part.apart = False

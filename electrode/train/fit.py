@@ -10,7 +10,6 @@ import numpy as np
 import torch
 
 from electrode.models.base import Model
-from electrode.nn.field import neutral_apart
 from electrode.nn.precision import single_precision
 from electrode.train.blocks import Block, blocks
 from electrode.train.bootstrap import bootstrap_weights
@@ -75,8 +74,7 @@ def fit(
     identity = _identity(model, training_frames, validation_frames, config, processes) if checkpoint else {}
     descent = Descent(model, data, check, config, progress, checkpoint, identity, processes)
     with Interruption(checkpoint is not None) as stop:
-        alone = [model] if members_of(model) == 1 else []  # `neutral_apart` asks for values, which a committee's members hide
-        with single_precision([getattr(model, "pattern", model)]) if config.single else nullcontext(), neutral_apart(alone):
+        with single_precision([getattr(model, "pattern", model)]) if config.single else nullcontext():
             descent.run(stop)
         training = descent.training
         if config.polish:

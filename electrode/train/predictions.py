@@ -61,7 +61,7 @@ def _derivatives(model, block, held, leaves, out, create_graph, quantities) -> d
     out = dict(out)
     energy = out.pop("natural_energy")
     wanted = [q for q in RESPONSES if q in quantities]
-    slopes = _slopes(energy, out.pop("energy_without_field", None), [*held.values()], [*leaves.values()], create_graph or bool(wanted))
+    slopes = _gradient(energy, [*held.values(), *leaves.values()], create_graph or bool(wanted))
     by_control = dict(zip(held, slopes))
     sign = 1.0 if model.natural == "charge" else -1.0
     slope = sign * by_control[model.natural]
@@ -93,13 +93,6 @@ def _of_polarisation(block: Block, dipole: Tensor, field: Tensor, leaves: dict[s
         slope, *moved = _gradient(dipole[..., k], [field, *leaves.values()], create_graph)
         by_field[k], by_atom[k] = slope, _pulled(block, leaves, moved).reshape(*lead, -1, 3)  # (..., B, n, displacement)
     return {"born_charges": torch.stack(by_atom, dim=-2).flatten(-3), "polarizability": torch.stack(by_field, dim=-2).flatten(-2)}
-
-
-def _slopes(energy: Tensor, without_field: Tensor | None, held: list[Tensor], leaves: list[Tensor], create_graph: bool) -> tuple[Tensor, ...]:
-    """Return the slopes by controls, then by descriptions: those of the energy without a field where it is told."""
-    if without_field is None:
-        return _gradient(energy, [*held, *leaves], create_graph)
-    return *_gradient(energy, held, create_graph), *_gradient(without_field, leaves, create_graph)
 
 
 def _gradient(value: Tensor, wrt: list[Tensor], create_graph: bool) -> tuple[Tensor, ...]:

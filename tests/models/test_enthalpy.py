@@ -1,6 +1,5 @@
 """The electric enthalpy: a model's promises, those of one in a field, and that it learns all its derivatives."""
 
-from contextlib import nullcontext
 from dataclasses import replace
 
 import numpy as np
@@ -14,14 +13,13 @@ from fields import FIELD, crystal, hydroxide, labelled, water
 from electrode.calculator import ElectrodeCalculator
 from electrode.data.record import ElectrifiedFrame
 from electrode.models.enthalpy import Enthalpy, EnthalpyConfig
-from electrode.nn.field import neutral_apart
 from electrode.nn.representation import RepresentationConfig
 from electrode.state import Control, Structure
 from electrode.testing import Case, ModelContract
 from electrode.thermo import evaluate, response
 from electrode.train.blocks import blocks
 from electrode.train.config import TrainConfig
-from electrode.train.loss import Term, errors, folded, loss
+from electrode.train.loss import errors, folded
 from electrode.train.metrics import frame_errors
 from electrode.train.train import train
 
@@ -74,23 +72,6 @@ def test_what_is_trained_is_what_is_evaluated():
     assert not block.predict(model(), quantities=("born_charges",))["born_charges"].equal(torch.zeros(4, 27, dtype=torch.float64))
     unlabelled = blocks(model(), labelled(4)[1::2])[0].predict(model(), quantities=("born_charges",))  # not worked out for nothing
     assert not unlabelled["born_charges"].any()
-
-
-def _learnt_slopes(own, frames, within):
-    with within:
-        (block,) = blocks(own, frames)
-        out = block.predict(own, create_graph=True, quantities=("born_charges", "polarizability"))
-        terms = [Term(q) for q in ("energy", "forces", "dipole", "born_charges", "polarizability")]
-        return torch.autograd.grad(loss(terms, block, out), list(own.parameters()), materialize_grads=True)
-
-
-@pytest.mark.parametrize("fields, networks", [(True, 2), (False, 2), (False, 1)])
-def test_a_step_is_the_same_where_forces_come_from_the_neutral_part_alone(fields, networks):
-    own, frames = model(max_l=2, networks=networks), labelled(4, fields=fields)
-    whole, apart = (_learnt_slopes(own, frames, within) for within in (nullcontext(), neutral_apart([own])))
-    largest = max(a.abs().max() for a in whole)
-    assert all((a - b).abs().max() < 1e-12 * largest for a, b in zip(whole, apart)) and largest > 1e-3
-    assert not own.network.apart
 
 
 def test_errors_of_a_cell_counted_twice_are_those_of_the_cell():
