@@ -51,7 +51,7 @@ FILES = {
     "water": "fireann/liquid_water_train.extxyz", "water_field": "water_field_dft/water.xyz",
 }  # fmt: skip
 CRYSTALS = {"sio2", "batio3"}
-OF_CRYSTALS = ("enthalpy", {"networks": 2}, {"batch_size": 1})  # taken on the validation frames of sio2 and batio3 in runs of minutes
+OF_CRYSTALS = ("enthalpy", {"networks": 2}, {"batch_size": 1})  # on validation frames better than one for batio3, the same for sio2
 WATER_TEST = "fireann/liquid_water_validation.extxyz"
 PUBLISHED = {"sio2": "allegro_pol/SiO2-published-ML.extxyz.gz", "batio3": "allegro_pol/BaTiO3-published-ML.extxyz.gz"}
 BLOCK = 5  # frames of a crystal that stay together
