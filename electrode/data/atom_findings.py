@@ -7,8 +7,8 @@ from itertools import combinations
 
 import numpy as np
 
-from electrode.data.findings import Finding, among, median_and_max
-from electrode.data.pairs import has_energy, has_forces, has_slope, near_steps
+from electrode.data.findings import Finding, among, by_composition, median_and_max
+from electrode.data.pairs import Step, has_energy, has_forces, has_slope, near_steps
 from electrode.data.problems import Problem
 from electrode.data.record import ElectrifiedFrame
 from electrode.data.splits_leaks import NEAR, find_leaks
@@ -34,8 +34,13 @@ def force_units(frames: Sequence[ElectrifiedFrame]) -> Finding | None:
     The slope of E2 - E1 - mean(mu) dn on -(R2 - R1) . mean(F) is one; another slope is a unit or a sign.
     """
     usable = [f for f in frames if has_forces(f) and has_energy(f) and f.n_excess is not None and np.isfinite(f.geometry.positions).all()]
+    return by_composition(_rise_of_work, list(near_steps(usable, PATH)))
+
+
+def _rise_of_work(steps: Sequence[Step]) -> Finding | None:
+    """Return the ratio over some steps."""
     works, rises = [], []
-    for step in near_steps(usable, PATH):
+    for step in steps:
         charged = abs(step.electrons) > 1e-6
         if not charged or (has_slope(step.low) and has_slope(step.high)):
             works.append(step.work)

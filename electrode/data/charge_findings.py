@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from electrode.data.consistency import SAME_CHARGE, TRAPEZOID_TOLERANCE, slopes
-from electrode.data.findings import Finding, among, median_and_max
+from electrode.data.consistency import SAME_CHARGE, TRAPEZOID_TOLERANCE, Slope, slopes
+from electrode.data.findings import Finding, among, by_composition, median_and_max
 from electrode.data.pairs import conditions, has_energy, has_forces, has_slope, near_pairs, same_geometry
 from electrode.data.problems import Problem
 from electrode.data.record import ElectrifiedFrame
@@ -42,7 +42,11 @@ def grand_slope(frames: Sequence[ElectrifiedFrame]) -> Finding | None:
 
     Along a short step Omega hardly rises, so that in hartree it passes `trapezoid`; all steps together tell.
     """
-    pairs = slopes(f for f in frames if f.energy_kind == "Omega")
+    return by_composition(_grand_rise, slopes(f for f in frames if f.energy_kind == "Omega"))
+
+
+def _grand_rise(pairs: Sequence[Slope]) -> Finding | None:
+    """Return the slope over some pairs."""
     rises = np.array([s.high.energy - s.low.energy for s in pairs])
     works = np.array([-0.5 * (s.low.n_excess + s.high.n_excess) * (s.high.mu - s.low.mu) for s in pairs])
     if np.abs(works).sum() < _GRAND_RISE:

@@ -14,6 +14,7 @@ import numpy as np
 from electrode.data.pairs import has_energy, has_forces, has_slope, near_steps, same_geometry
 from electrode.data.problems import Problem
 from electrode.data.record import ElectrifiedFrame
+from electrode.units import HARTREE, RYDBERG
 
 TRAPEZOID_TOLERANCE = 0.15  # largest |dE/dn - mu| [eV]
 ENERGY_ERROR = 0.01  # of an energy difference, which a short step in n divides [eV]
@@ -123,7 +124,7 @@ def _slopes(frames: list[ElectrifiedFrame]) -> Iterator[Problem]:
 
 
 def _guess(slope: Slope) -> str:
-    """Name the mistake that explains a slope, by undoing it."""
+    """Name the mistake that explains a slope best, by undoing it."""
     pair = (slope.low, slope.high)
     trials = {
         "the energies are of kind Omega": [replace(f, energy_kind="Omega") for f in pair],
@@ -132,10 +133,10 @@ def _guess(slope: Slope) -> str:
     }
     if None not in (slope.low.nelect_neutral, slope.high.nelect_neutral):
         trials["the energies are of kind Omega_total"] = [replace(f, energy_kind="Omega_total") for f in pair]
-    for text, trial in trials.items():
-        if any(abs(s.residual) < TRAPEZOID_TOLERANCE for s in slopes(trial)):
-            return f"; perhaps {text}"
-    return ""
+    trials |= {f"the energies are in {unit}": [replace(f, energy=size * f.energy) for f in pair] for unit, size in (("hartree", HARTREE), ("Rydberg", RYDBERG))}
+    residual = {text: min((abs(s.residual) for s in slopes(trial)), default=np.inf) for text, trial in trials.items()}
+    best = min(residual, key=residual.__getitem__)
+    return f"; perhaps {best}" if residual[best] < TRAPEZOID_TOLERANCE else ""
 
 
 def _near_slopes(frames: list[ElectrifiedFrame]) -> Iterator[Problem]:

@@ -65,9 +65,11 @@ def test_slopes_follow_mu_and_their_residual_is_exact_for_a_parabola(series):
         (lambda f: replace(f, energy_kind="Omega"), "of kind E"),
         (lambda f: replace(f, n_excess=-f.n_excess), "sign of eir_n_excess"),
         (lambda f: replace(f, energy=f.energy - f.mu * (133.0 + f.n_excess), energy_kind="Omega"), "of kind Omega_total"),
+        (lambda f: replace(f, energy=f.energy / 27.211386245988), "energies are in hartree"),
+        (lambda f: replace(f, energy=f.energy / 13.605693122994), "energies are in Rydberg"),
         (lambda f: replace(f, energy=f.energy - 0.4 * f.n_excess), ""),
     ],
-    ids=["grand energy labelled E", "E labelled grand energy", "sign of the charge", "all electrons counted as excess", "zeros of E and mu differ"],
+    ids=["grand energy labelled E", "E labelled grand energy", "sign of the charge", "all electrons counted as excess", "hartree", "Rydberg", "zeros of E and mu differ"],
 )
 def test_slope_of_the_energy_that_is_not_mu(series, mistake, guess):
     frames = [mistake(f) for f in series(eir_nelect_neutral=133.0)]

@@ -96,6 +96,26 @@ def test_units_of_forces(factor, word):
     one(atom_findings.force_units([replace(f, forces=factor * f.forces) for f in frames]), "error", word)
 
 
+def test_units_of_one_composition_among_others():
+    """The median of all pairs does not see them: they are named, and the others are not."""
+    right = [replace(state(0.0, (x, y, 2.0)), where=f"right {k}") for k, (x, y) in enumerate((x, y) for x in np.linspace(-1, 1, 50) for y in (0.0, 0.06))]
+    other = [replace(renamed(f), where=f"other {k}") for k, f in enumerate(right[:50])]
+    assert atom_findings.force_units([*right, *other]).problems == ()
+    finding = atom_findings.force_units([*right, *(replace(f, forces=HARTREE * f.forces) for f in other)])
+    assert finding.numbers["ratio"] == pytest.approx(1.0, abs=0.05)
+    one(finding, "error", "energies are in hartree")
+    assert "50 frames of" in finding.problems[0].what and finding.problems[0].where.startswith("other 0")
+    unknown = [replace(f, forces=3.0 * f.forces) for f in other]  # no unit's factor: few pairs do not tell
+    assert atom_findings.force_units([*right, *unknown]).problems == ()
+
+
+def renamed(frame):
+    """Return the frame with another element in the place of its first."""
+    atoms = frame.geometry.copy()
+    atoms.symbols[0] = "Ag"
+    return replace(frame, geometry=atoms)
+
+
 def test_net_force_along_the_surface_and_of_a_neutral_cell():
     lifted = replace(state(0.2), forces=state(0.2).forces + [0.0, 0.0, 0.2])
     assert atom_findings.net_force([lifted]).problems == ()  # a counter-charge takes it up
@@ -158,6 +178,7 @@ def test_energies_of_kind_omega_in_hartree_at_few_charges():
         wrong = [replace(f, energy=f.energy / unit) for f in frames]
         assert check_set(wrong) == []
         one(charge_findings.grand_slope(wrong), "error", name)
+    one(charge_findings.grand_slope([*frames, *frames, *(replace(renamed(f), energy=f.energy / HARTREE) for f in frames)]), "error", "hartree")
     rng = np.random.default_rng(2)
     noisy = [replace(f, energy=f.energy + 0.05 * rng.normal()) for f in frames]
     assert charge_findings.grand_slope(noisy).problems == ()
