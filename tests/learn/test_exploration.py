@@ -126,6 +126,19 @@ def test_a_process_killed_in_the_middle_loses_no_label(tmp_path):
     assert [f.energy for f in again.frames] == pytest.approx([f.energy for f in expected.frames], abs=1e-9)
 
 
+def test_a_search_repeats_under_its_seed_and_not_under_another():
+    first, again, other = (found(threshold=1e-6, start=4, batch=1, max_calls=5, seed=seed) for seed in (1, 1, 2))
+    assert_same_labels(first, again)
+    assert first.disagreement == again.disagreement
+    with pytest.raises(AssertionError):
+        assert_same_labels(first, other)
+
+
+def assert_same_labels(first, second):
+    for a, b in zip(first.frames, second.frames, strict=True):
+        assert a.energy == b.energy and np.array_equal(a.forces, b.forces) and np.array_equal(a.geometry.positions, b.geometry.positions)
+
+
 @pytest.mark.parametrize("fails", [(), range(100)])
 def test_workers_are_asked_for_once_and_let_go(monkeypatch, fails):
     seen = []
@@ -148,5 +161,4 @@ def test_workers_are_asked_for_once_and_let_go(monkeypatch, fails):
 @pytest.mark.skipif(importlib.util.find_spec("distributed") is None, reason="dask is not there")
 def test_labels_made_side_by_side_are_those_made_one_by_one():
     serial, parallel = (found(threshold=1e-6, max_calls=7, **more) for more in ({}, {"scheduler": "local", "workers": 2}))
-    for a, b in zip(serial.frames, parallel.frames, strict=True):
-        assert a.energy == b.energy and np.array_equal(a.forces, b.forces) and np.array_equal(a.geometry.positions, b.geometry.positions)
+    assert_same_labels(serial, parallel)
