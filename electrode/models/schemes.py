@@ -100,7 +100,7 @@ FIELD_TERMS = [  # each counts where it is labelled
     {"quantity": "forces", "weight": 3.0, "scale": 0.06},
     {"quantity": "dipole", "weight": 1.0, "scale": 0.005},
     {"quantity": "born_charges", "weight": 3.0, "scale": 0.015},
-    {"quantity": "polarizability", "weight": 1.0, "scale": 0.003},
+    {"quantity": "polarizability", "weight": 1.0, "scale": 0.0008},
 ]
 IN_FIELD = {
     "terms": FIELD_TERMS, "schedule": {"warm_up": 0.05}, "batch_size": 4, "averaging": 0.99, "weight_decay": 0.1,

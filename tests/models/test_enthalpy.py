@@ -30,8 +30,13 @@ def model(seed=0, max_l=1, networks=1):
     return Enthalpy(EnthalpyConfig((1, 8), RepresentationConfig(**SHAPE), max_l, networks, readout_hidden=6, seed=seed)).eval()
 
 
+WEIGHTS = {"forces": 3.0, "born_charges": 3.0}
+SCALES = {"energy": 0.002, "forces": 0.06, "dipole": 0.005, "born_charges": 0.015, "polarizability": 0.003}
+
+
 def trained(epochs, members=1, networks=1):
-    config = TrainConfig.for_scheme("enthalpy", epochs=epochs, validate_every=20, learning_rate=0.01, batch_size=16)
+    terms = [{"quantity": name, "weight": WEIGHTS.get(name, 1.0), "scale": scale} for name, scale in SCALES.items()]  # the same whatever the defaults are
+    config = TrainConfig.for_scheme("enthalpy", terms=terms, epochs=epochs, validate_every=20, learning_rate=0.01, batch_size=16)
     return train("enthalpy", labelled(16), labelled(4, seed=1), config, {"representation": SHAPE, "networks": networks, "readout_hidden": 6}, members=members)
 
 
