@@ -8,7 +8,7 @@ from ase import Atoms
 
 from electrode.data.record import ElectrifiedFrame
 from electrode.models.enthalpy import Enthalpy, EnthalpyConfig
-from validation import fields
+from validation import _fields_data, fields
 from validation._fields_figure import beyond_first_order
 
 
@@ -70,5 +70,5 @@ def test_what_is_left_beyond_first_order_and_what_a_model_errs_in():
 def test_frames_that_neighbour_lists_refuse_are_left_out(monkeypatch):
     near = Atoms("H2", [[0.1, 0.1, 0.1], [0.1, 0.1, 3.8]], cell=[4.0] * 3, pbc=True)  # 0.3 A through the boundary
     far = Atoms("H2", [[0.1, 0.1, 0.1], [0.1, 0.1, 3.0]], cell=[4.0] * 3, pbc=True)
-    monkeypatch.setattr(fields, "parse_frames", lambda path: [ElectrifiedFrame(near), ElectrifiedFrame(far)])
+    monkeypatch.setattr(_fields_data, "parse_frames", lambda path: [ElectrifiedFrame(near), ElectrifiedFrame(far)])
     assert [f.geometry for f in fields.read("water")] == [far]

@@ -17,6 +17,7 @@ VERBS = {  # each is a module of this package with HELP, EXAMPLE, add_arguments(
     "neb": "barriers between two states at the potentials you name",
     "evaluate": "errors of a model on labelled frames",
     "train": "train a scheme on labelled frames",
+    "committee": "join models that were trained apart into a committee",
     "convert": "convert outputs of codes and data of other programs to the record and back",
     "split": "divide labelled frames into train, validation and test",
     "electrify": "make a neutral model aware of charge and potential with a few charged frames",

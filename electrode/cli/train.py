@@ -20,7 +20,7 @@ trajectories are divided 70 : 15 : 15 by --seed.  The split that was used stands
 M/errors.json, the course of the training in M/history.json.
 
 The members of a committee begin with different weights; those of a least-squares scheme are fitted one by one to draws of the
-trajectories, or with `posterior: true` drawn about one fit, from what the labels leave open.  With --start only the section `train` counts.
+trajectories, or with `posterior: true` drawn about one fit, from what the labels leave open.  `electrode committee` joins models trained apart.  With --start only the section `train` counts.
 
 Every minute, and at SIGINT or SIGTERM, the training is kept in M.checkpoint; the same command with --resume goes on from there.
 For several processes, give each its share of the frames: torchrun --nproc-per-node 2 -m electrode train ..."""
