@@ -42,6 +42,17 @@ def on_one_branch(frames: Sequence[ElectrifiedFrame]) -> list[ElectrifiedFrame]:
     return found
 
 
+def moved(start: np.ndarray, end: np.ndarray, frame: ElectrifiedFrame) -> np.ndarray:
+    """Return the displacements (..., N, 3) [A] to the nearest images, from scaled positions in the cell of a frame."""
+    step = end - start
+    return (step - np.where(frame.geometry.pbc, np.round(step), 0.0)) @ _cell(frame)
+
+
+def change(before: ElectrifiedFrame, after: ElectrifiedFrame, step: np.ndarray) -> np.ndarray:
+    """Return sum_i (Z_1 + Z_2)_i/2 (R_2 - R_1)_i, (3,) [e A], of displacements (N, 3) [A]."""
+    return np.einsum("nab,nb->a", 0.5 * (before.born_charges + after.born_charges).reshape(-1, 3, 3), step)
+
+
 def _crystals(frames: Sequence[ElectrifiedFrame]) -> list[list[int]]:
     """Return the rows of the frames of each crystal whose labels can be joined."""
     groups: dict[tuple, list[int]] = {}
@@ -78,26 +89,19 @@ def _agreed(frames: Sequence[ElectrifiedFrame], scaled: np.ndarray, k: int, know
     """Return the dipole (3,) [e A] of frame k that follows from each of the nearest joined frames, or None where one is in doubt or they do not agree."""
     rows = np.array(list(known))
     near = rows[np.argsort(_apart(scaled, k, frames[0])[rows])[:WITNESSES]]
-    told = [_continued(frames[j], frames[k], _moved(scaled[j], scaled[k], frames[0]), known[j]) for j in near]
+    told = [_continued(frames[j], frames[k], moved(scaled[j], scaled[k], frames[0]), known[j]) for j in near]
     return told[0] if all(d is not None and np.allclose(d, told[0]) for d in told) else None
-
-
-def _moved(start: np.ndarray, end: np.ndarray, frame: ElectrifiedFrame) -> np.ndarray:
-    """Return the displacements (..., N, 3) [A] to the nearest images, from scaled positions."""
-    step = end - start
-    return (step - np.where(frame.geometry.pbc, np.round(step), 0.0)) @ _cell(frame)
 
 
 def _apart(scaled: np.ndarray, k: int, frame: ElectrifiedFrame) -> np.ndarray:
     """Return the distances (F,) [A] of all frames from frame k."""
-    return np.linalg.norm(_moved(scaled[k], scaled, frame), axis=(1, 2))
+    return np.linalg.norm(moved(scaled[k], scaled, frame), axis=(1, 2))
 
 
 def _continued(before: ElectrifiedFrame, after: ElectrifiedFrame, step: np.ndarray, dipole: np.ndarray) -> np.ndarray | None:
     """Return the dipole (3,) [e A] of `after` on the branch on which that of `before` is `dipole`, or None where that is in doubt."""
     cell, pbc = _cell(before), before.geometry.pbc
-    charges = 0.5 * (before.born_charges + after.born_charges).reshape(-1, 3, 3)
-    times = (dipole + np.einsum("nab,nb->a", charges, step) - after.dipole) @ np.linalg.inv(cell)
+    times = (dipole + change(before, after, step) - after.dipole) @ np.linalg.inv(cell)
     whole = np.where(pbc, np.round(times), 0.0)
     return after.dipole + whole @ cell if np.abs(times - whole)[pbc].max() < DOUBT else None
 

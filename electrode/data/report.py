@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from electrode.data import atom_findings, charge_findings
+from electrode.data import atom_findings, charge_findings, polarisation_findings
 from electrode.data.checks import check_frames
 from electrode.data.findings import Finding
 from electrode.data.problems import Problem
@@ -19,6 +19,7 @@ from electrode.data.rules import RULES
 MEASURES = (
     charge_findings.trapezoid, charge_findings.grand_slope, charge_findings.noise, charge_findings.printed_kinds, charge_findings.maxwell,
     atom_findings.force_units, atom_findings.net_force, atom_findings.dipole_sign, atom_findings.polarizability, atom_findings.born_sums,
+    polarisation_findings.polarisation_steps,
 )  # fmt: skip
 LABELS = ("energy", "forces", "n_excess", "mu", "efield", "dipole", "atomic_charges", "born_charges", "polarizability", "hardness", "region", "trajectory")
 _NUMBER = re.compile(r"-?\d+(\.\d+)?")

@@ -32,4 +32,5 @@ RULES = {
     "V29": "mu rises with the excess electrons",
     "V30": "Born charges add up to the charge of the cell",
     "V31": "the energy is the one that the forces derive from",
+    "V32": "polarisations change as Born charges say",
 }
