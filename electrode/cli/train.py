@@ -13,7 +13,7 @@ from electrode.data.problems import did_you_mean
 from electrode.output import refuse_existing, write_json
 
 NOTES = """The configuration is YAML with up to two sections: `model`, entries of the scheme's configuration, and `train`, entries of the
-training's: terms (a list of quantity, weight, scale), epochs, batch_size, optimiser (soap or adamw), learning_rate, weight_decay, schedule (shape: cosine,
+training's: terms (a list of quantity, weight, scale, begins), epochs, batch_size, optimiser (soap or adamw), learning_rate, weight_decay, schedule (shape: cosine,
 constant or plateau; warm_up), gradient_clip, validate_every, patience, averaging, bootstrap, posterior, polish, seed, freeze (a list of
 weights, until, rate: names of weights that rest until that epoch, or without it to the end, and their share of the learning rate).  Without --split,
 trajectories are divided 70 : 15 : 15 by --seed.  The split that was used stands in M/split.json, the errors of each part in

@@ -9,7 +9,6 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from electrode.data.branches import change, moved
 from electrode.data.findings import Finding
 from electrode.data.problems import Problem
 from electrode.data.record import ElectrifiedFrame
@@ -54,13 +53,24 @@ def _steps(frames: Sequence[ElectrifiedFrame]) -> Iterator[tuple[ElectrifiedFram
         key = geometry.numbers.tobytes(), geometry.pbc.tobytes(), np.round(geometry.cell.array, 3).tobytes(), np.round(field, 6).tobytes(), frame.method_id, frame.n_excess
         before, last[key] = last.get(key), frame
         if before is not None:
-            yield before, frame, moved(*(f.geometry.get_scaled_positions(wrap=False) for f in (before, frame)), frame)
+            yield before, frame, _moved(*(f.geometry.get_scaled_positions(wrap=False) for f in (before, frame)), frame)
 
 
 def _short(before: ElectrifiedFrame, after: ElectrifiedFrame, step: np.ndarray) -> bool:
     """Return whether the charges of both frames say the same of a step, and that the polarisation changes."""
-    size = np.linalg.norm(change(before, after, step))
-    return bool(size > _SMALLEST and np.linalg.norm(change(after, after, step) - change(before, before, step)) < _CURVED * size)
+    size = np.linalg.norm(_change(before, after, step))
+    return bool(size > _SMALLEST and np.linalg.norm(_change(after, after, step) - _change(before, before, step)) < _CURVED * size)
+
+
+def _moved(start: np.ndarray, end: np.ndarray, frame: ElectrifiedFrame) -> np.ndarray:
+    """Return the displacements (..., N, 3) [A] to the nearest images, from scaled positions in the cell of a frame."""
+    step = end - start
+    return (step - np.where(frame.geometry.pbc, np.round(step), 0.0)) @ frame.geometry.cell.complete().array
+
+
+def _change(before: ElectrifiedFrame, after: ElectrifiedFrame, step: np.ndarray) -> np.ndarray:
+    """Return sum_i (Z_1 + Z_2)_i/2 (R_2 - R_1)_i, (3,) [e A], of displacements (N, 3) [A]."""
+    return np.einsum("nab,nb->a", 0.5 * (before.born_charges + after.born_charges).reshape(-1, 3, 3), step)
 
 
 def _off(steps: Sequence, kind) -> float:

@@ -75,6 +75,8 @@ class TrainConfig:
                 raise ValueError(f"TrainConfig.{name}: expected a positive number, got {getattr(self, name)}")
         if not self.weight_decay >= 0 or (self.epochs is not None and self.epochs < 1) or not self.terms:
             raise ValueError("TrainConfig: expected weight_decay >= 0, epochs >= 1 or None, and at least one term")
+        if all(t.begins for t in self.terms):
+            raise ValueError("TrainConfig.terms: expected one that counts from the beginning, begins = 0; got none")
         if self.optimiser not in OPTIMISERS:
             raise ValueError(f"TrainConfig.optimiser: expected one of {', '.join(OPTIMISERS)}, got {self.optimiser!r}{did_you_mean(str(self.optimiser), OPTIMISERS)}")
         if not 0 <= self.averaging < 1 or not 0 < self.polish_share < 1:
@@ -102,6 +104,10 @@ class TrainConfig:
     def quantities(self) -> tuple[str, ...]:
         """The quantities of the loss."""
         return tuple(t.quantity for t in self.terms)
+
+    def terms_at(self, done: float) -> tuple[Term, ...]:
+        """Return the terms that count when this share of the training is done."""
+        return tuple(t for t in self.terms if done >= t.begins)
 
     def optimiser_of(self, groups: list[dict], members: int = 1) -> torch.optim.Optimizer:
         """Return the optimiser of groups of weights, of so many models stacked along their first axis."""

@@ -99,11 +99,12 @@ class Descent:
         """Take a step, and return a number other than 0 where a process caught a signal."""
         config = self.config
         batch = thinned(batch, config.response_rows, np.random.default_rng([config.seed, self.course.epoch, self.course.batch]))  # alike where it is gone on with
-        of = self.processes.sum(counts(config.terms, batch))
+        terms = config.terms_at(self.course.done)
+        of = self.processes.sum(counts(terms, batch))
         self.optimiser.zero_grad()
         value = torch.zeros(self.members, dtype=torch.float64)
         if len(batch):
-            value = loss(config.terms, batch, member_predictions(self.model, batch, True, config.quantities), of)
+            value = loss(terms, batch, member_predictions(self.model, batch, True, config.quantities), of)
         told = self.processes.sum(torch.cat([value.detach().reshape(-1), torch.tensor([float(caught)], dtype=torch.float64)]))
         if not torch.isfinite(told).all():
             raise diverged(config, "within an epoch")

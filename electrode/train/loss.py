@@ -38,17 +38,22 @@ class Term:
         potential head against its own dE/dQ [V])
     weight : dimensionless
     scale : the error that counts as one, in the quantity's unit
+    begins : share of the training, 0 to below 1, after which it counts.  A dipole that is known up to lattice vectors is compared on the branch nearest to
+        what the model says, which Born charges must have taught it first: states of a ferroelectric can stay quanta apart from where they belong
     """
 
     quantity: str
     weight: float = 1.0
     scale: float = 1.0
+    begins: float = 0.0
 
     def __post_init__(self):
         if self.quantity not in QUANTITIES:
             raise ValueError(f"Term: expected a quantity of {QUANTITIES}, got {self.quantity!r}{did_you_mean(str(self.quantity), QUANTITIES)}")
         if not self.weight >= 0 or not self.scale > 0:
             raise ValueError(f"Term({self.quantity!r}): expected weight >= 0 and scale > 0, got {self.weight}, {self.scale}")
+        if not 0 <= self.begins < 1:
+            raise ValueError(f"Term({self.quantity!r}): expected begins in [0, 1), a share of the training, got {self.begins}")
 
 
 def errors(block: Block, out: dict[str, Tensor]) -> dict[str, Tensor]:

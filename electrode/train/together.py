@@ -77,10 +77,10 @@ class Task:
         """Batches of one pass over the frames."""
         return sum(-(-len(block) // self.stream.size) for block in self.stream.data)
 
-    def loss(self) -> torch.Tensor:
-        """Return the weighted loss of the next batch."""
-        batch = next(self.stream)
-        return self.weight * loss(self.terms, batch, predictions(self.model, batch, True, tuple(t.quantity for t in self.terms)))
+    def loss(self, done: float) -> torch.Tensor:
+        """Return the weighted loss of the next batch, of the terms that count when this share of the training is done."""
+        batch, terms = next(self.stream), tuple(t for t in self.terms if done >= t.begins)
+        return self.weight * loss(terms, batch, predictions(self.model, batch, True, tuple(t.quantity for t in terms)))
 
 
 class Together:
@@ -152,7 +152,7 @@ class Together:
 
     def _step(self) -> float:
         self.optimiser.zero_grad()
-        value = sum(task.loss() for task in self.tasks) + self.spring()
+        value = sum(task.loss(self.course.done) for task in self.tasks) + self.spring()
         if not torch.isfinite(value):
             raise diverged(self.config, "within an epoch")
         value.backward()

@@ -7,7 +7,6 @@ from dataclasses import asdict, replace
 
 import numpy as np
 
-from electrode.data.branches import on_one_branch
 from electrode.data.zeros import EnergyZeros
 from electrode.models.base import Calibration, Model, ModelCard
 from electrode.models.committee import Committee
@@ -82,8 +81,6 @@ def train(
     kind = known.load()
     if kind.uses_field:
         _require_responses(scheme, training_frames)
-        every = on_one_branch([*training_frames, *validation_frames])
-        training_frames, validation_frames = every[: len(training_frames)], every[len(training_frames) :]
     card = card_of([*training_frames, *validation_frames], zeros, kind.several_gaps, surfaces=not kind.uses_field)
     model = _new(scheme, card, choices, members, caution) if start is None else _begun(start, scheme, training_frames, choices)
     if known.linear:

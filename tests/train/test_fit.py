@@ -81,6 +81,21 @@ def test_patience_ends_training():
     assert len(losses) < 400 and losses.index(min(losses)) == len(losses) - 4
 
 
+def test_a_term_counts_from_where_it_begins():
+    """Until then the training is that without it, to the bit."""
+    late = (Term("energy", 1.0, 0.01), Term("forces", 1.0, 0.1, begins=0.5))
+    runs = [train("dual", *frames(), replace(QUICK, terms=terms, epochs=8), choices=SMALL).history for terms in (late, late[:1])]
+    with_, without = ([row["training_loss"] for row in run] for run in runs)
+    assert with_[:2] == without[:2] and with_[2] > without[2] and with_[3] != without[3]
+    assert all("validation_forces" in row for row in runs[0])
+    config = replace(QUICK, terms=late)
+    assert config.terms_at(0.0) == config.terms_at(0.49) == late[:1] and config.terms_at(0.5) == config.terms_at(1.0) == late
+    with pytest.raises(ValueError, match="begins in"):
+        Term("forces", begins=1.0)
+    with pytest.raises(ValueError, match="from the beginning"):
+        replace(QUICK, terms=late[1:])
+
+
 def test_averaged_weights_are_what_is_validated_and_kept():
     """At a rate that makes single weights jump, their average validates better."""
     config = replace(QUICK, epochs=40, learning_rate=0.05, schedule=Schedule("constant"), validate_every=5)
