@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
@@ -32,7 +32,7 @@ def polarisation_steps(frames: Sequence[ElectrifiedFrame]) -> Finding | None:
     steps = [s for s in _steps(usable) if _short(*s)]
     if len(steps) < _STEPS:
         return None
-    off = _off(steps, lambda z: z)
+    off = _off(steps)
     text = f"polarisations change as Born charges say over {len(steps)} short steps, up to {100 * off:.2g} % of the changes"
     return Finding("V32", text, {"steps": len(steps), "relative_rms": off}, _problems(steps, off))
 
@@ -68,17 +68,16 @@ def _moved(start: np.ndarray, end: np.ndarray, frame: ElectrifiedFrame) -> np.nd
     return (step - np.where(frame.geometry.pbc, np.round(step), 0.0)) @ frame.geometry.cell.complete().array
 
 
-def _change(before: ElectrifiedFrame, after: ElectrifiedFrame, step: np.ndarray) -> np.ndarray:
-    """Return sum_i (Z_1 + Z_2)_i/2 (R_2 - R_1)_i, (3,) [e A], of displacements (N, 3) [A]."""
-    return np.einsum("nab,nb->a", 0.5 * (before.born_charges + after.born_charges).reshape(-1, 3, 3), step)
+def _change(before: ElectrifiedFrame, after: ElectrifiedFrame, step: np.ndarray, kind: Callable = lambda z: z) -> np.ndarray:
+    """Return sum_i (Z_1 + Z_2)_i/2 (R_2 - R_1)_i, (3,) [e A], of displacements (N, 3) [A], with charges changed in a way."""
+    return np.einsum("nab,nb->a", kind(0.5 * (before.born_charges + after.born_charges).reshape(-1, 3, 3)), step)
 
 
-def _off(steps: Sequence, kind) -> float:
+def _off(steps: Sequence, kind: Callable = lambda z: z) -> float:
     """Return the root mean square difference over that of the changes, with charges changed in a way."""
     said, found = [], []
     for before, after, step in steps:
-        charges = 0.5 * (before.born_charges + after.born_charges).reshape(-1, 3, 3)
-        said.append(np.einsum("nab,nb->a", kind(charges), step))
+        said.append(_change(before, after, step, kind))
         found.append(_nearest(after.dipole - before.dipole, said[-1], after))
     said, found = np.array(said), np.array(found)
     return float(np.sqrt(np.mean((found - said) ** 2) / np.mean(said**2)))

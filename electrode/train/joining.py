@@ -34,10 +34,7 @@ def joined(models: Sequence[Model], validation_frames: Sequence, caution: float 
     _refuse(members, validation_frames)
     committee = Committee.of(members, trained_scheme(members[0]), caution)
     committee.card = replace(members[0].card, calibration=None, **{name: _in_common(members, name) for name in _RANGES})
-    zeros = committee.card.energy_zeros
-    frames = validation_frames if zeros is None else [zeros.apply(f) for f in validation_frames]
-    calibration = calibrate(committee, frames)
-    committee.card = replace(committee.card, calibration=calibration)
+    committee.card = replace(committee.card, calibration=calibrate(committee, validation_frames))
     return committee
 
 

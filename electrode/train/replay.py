@@ -11,13 +11,12 @@ from dataclasses import replace
 import numpy as np
 
 from electrode.models.base import Model
-from electrode.models.committee import Committee
-from electrode.models.schemes import scheme_of
 from electrode.train.checkpoint import Checkpoint
 from electrode.train.config import TrainConfig
 from electrode.train.course import Training
 from electrode.train.heads import HeadData, fit_heads
-from electrode.train.train import calibrate, card_of, new_model
+from electrode.train.joining import joined
+from electrode.train.train import card_of, new_model
 from electrode.train.transfer import transferred
 
 SCHEME = "multihead"
@@ -68,8 +67,7 @@ def _committee(each: list[Training], validation_frames: Sequence, caution: float
     heads = [t.model.heads[t.model.config.serves] for t in each]
     for head, training in zip(heads, each):
         head.card = training.model.card
-    model = Committee.of(heads, scheme_of(heads[0]), caution)
-    model.card = replace(model.card, calibration=calibrate(model, validation_frames))
+    model = joined(heads, validation_frames, caution)
     history, scores = [{"member": k, **row} for k, t in enumerate(each) for row in t.history], np.array([t.best for t in each])
     return Training(model, history, float(scores.mean()), model.state_dict(), scores)
 

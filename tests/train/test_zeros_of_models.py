@@ -12,6 +12,7 @@ from electrode.models.baseline import Baseline
 from electrode.models.store import load_model, save_model
 from electrode.train.alignment import zeros_of_model
 from electrode.train.config import TrainConfig
+from electrode.train.joining import joined
 from electrode.train.metrics import frame_errors
 from electrode.train.train import card_of, train
 
@@ -79,3 +80,16 @@ def test_what_aligned_methods_must_share():
     assert card_of(aligned, replace(zeros, relative_to="model")).she_absolute is None  # 4.5 and 4.08 V on the common level
     with pytest.raises(ValueError, match="expected no field"):
         zeros_of_model(Baseline(), [replace(own[0], efield=np.array([0.0, 0.0, 0.1]))])
+
+
+def test_models_trained_apart_are_calibrated_on_the_common_level():
+    """The spread of a committee joined from aligned models is that of one whose frames were on one level from the start."""
+    own, other = two_methods()
+    zeros = fit_zeros_to([*own, *other], "teacher")
+    config, choices = TrainConfig(TERMS, epochs=3, batch_size=8, validate_every=1), [{**SMALL, "seed": seed} for seed in (0, 1)]
+    aligned = [train("dual", [*own[:6], *other[6:9]], other[9:], config, c, zeros=zeros).model for c in choices]
+    plain = [train("dual", own[:9], own[9:], config, c).model for c in choices]
+    found, wanted = joined(aligned, other[9:]).card, joined(plain, own[9:]).card
+    assert found.energy_zeros == zeros
+    for name in ("energy", "forces", "conjugate"):
+        assert getattr(found.calibration, name) == pytest.approx(getattr(wanted.calibration, name), rel=1e-3)
