@@ -46,7 +46,7 @@ from validation._fields_data import FILES, divided, division, folder, read
 from validation._fields_figure import draw
 
 CRYSTALS = {"sio2", "batio3"}
-OF_CRYSTAL = {"dipole": {"scale": 0.03, "begins": 0.5}, "polarizability": {"scale": 0.001}}  # whose Born charges say more of the dipole than its labels
+OF_CRYSTAL = {"dipole": {"scale": 0.0015, "begins": 0.5}, "polarizability": {"scale": 0.001}}  # a dipole whose branch the Born charges find first
 OF_CRYSTALS = ("enthalpy", {"networks": 2}, {"batch_size": 1, "terms": [{**t, **OF_CRYSTAL.get(t["quantity"], {})} for t in FIELD_TERMS]})
 PUBLISHED = {"sio2": "allegro_pol/SiO2-published-ML.extxyz.gz", "batio3": "allegro_pol/BaTiO3-published-ML.extxyz.gz"}
 EDGES = (0.0, 0.02, 0.15, 0.35, 0.7)  # of the strengths of the field [V/A]

@@ -38,6 +38,11 @@ class Course:
     falls: int = 0
     over: bool = False
 
+    def share_done(self, minutes: float, epochs: int | None) -> float:
+        """Return how much of the minutes or of the epochs is over, the larger; of the minutes where the epochs are not bounded."""
+        by_time = self.seconds / (60.0 * minutes)
+        return by_time if epochs is None else max(by_time, self.epoch / epochs)
+
     def judge(self, score: float, patience: int) -> None:
         """Count a validation with or without a lower loss; a plateau of `patience` of them is a fall."""
         self.waited = 0 if score < self.lowest else self.waited + 1

@@ -80,7 +80,7 @@ class Descent:
         for batch in islice(batches(self.data, config.batch_size, self.generator, self.processes), course.batch, None):
             stopped = self._step(batch, stop.caught)
             course.batch += 1
-            self._write_in_time(stopped)
+            self.keeper.after_step(stopped, self._write)
         losses, number = [x / course.batch for x in course.losses], course.epoch + 1
         course.epoch, course.batch, course.order, course.losses = number, 0, self.generator.bit_generator.state, [0.0] * self.members
         course.seconds = self.processes.of_first(time.monotonic() - self._started)
@@ -92,8 +92,7 @@ class Descent:
             self._write()
 
     def _share_done(self) -> float:
-        by_time = self.course.seconds / (60.0 * self.config.descent_minutes)
-        return by_time if self.config.epochs is None else max(by_time, self.course.epoch / self.config.epochs)
+        return self.course.share_done(self.config.descent_minutes, self.config.epochs)
 
     def _step(self, batch: Block, caught: int) -> int:
         """Take a step, and return a number other than 0 where a process caught a signal."""
@@ -128,14 +127,6 @@ class Descent:
         rows = self.training.record({"epoch": self.course.epoch, "learning_rate": rate}, scores, errors, losses)
         for row in rows if self.progress is not None else ():
             self.progress({**row, "seconds": self.course.seconds, "done": min(self.course.done, 1.0)})
-
-    def _write_in_time(self, stopped: int) -> None:
-        if self.checkpoint is None:
-            return
-        if stopped or self.keeper.due():
-            self._write()
-        if stopped:
-            raise KeyboardInterrupt(f"stopped by a signal; {self.checkpoint.path} holds the training")
 
     def _write(self) -> None:
         if self.checkpoint is None or not self.processes.first:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 
 import torch
@@ -36,9 +36,20 @@ class Keeper:
         write_checkpoint(self.checkpoint.path, tensors, {**state, **(more or {}), "course": asdict(course), "identity": self.identity})
         self._written = time.monotonic()
 
-    def due(self) -> bool:
-        """Return whether the last writing is too long ago."""
-        return self.checkpoint is not None and time.monotonic() - self._written > self.checkpoint.every_seconds
+    def after_step(self, stopped: int, write: Callable[[], None]) -> None:
+        """Write where the last time is too long ago or a signal came.
+
+        Raises
+        ------
+        KeyboardInterrupt
+            after a signal.
+        """
+        if self.checkpoint is None:
+            return
+        if stopped or time.monotonic() - self._written > self.checkpoint.every_seconds:
+            write()
+        if stopped:
+            raise KeyboardInterrupt(f"stopped by a signal; {self.checkpoint.path} holds the training")
 
     def after(self, epoch: int) -> bool:
         """Return whether this many epochs ask for a writing."""

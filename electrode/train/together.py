@@ -135,7 +135,7 @@ class Together:
         while course.batch < steps:
             course.losses[0] += self._step()
             course.batch += 1
-            self._write_in_time(stop.caught)
+            self.keeper.after_step(stop.caught, self._write)
         mean = course.losses[0] / steps
         course.epoch, course.batch, course.losses = course.epoch + 1, 0, [0.0]
         course.seconds = time.monotonic() - self._started
@@ -147,8 +147,7 @@ class Together:
             self._write()
 
     def _share_done(self) -> float:
-        by_time = self.course.seconds / (60.0 * self.config.max_minutes)
-        return by_time if self.config.epochs is None else max(by_time, self.course.epoch / self.config.epochs)
+        return self.course.share_done(self.config.max_minutes, self.config.epochs)
 
     def _step(self) -> float:
         self.optimiser.zero_grad()
@@ -177,14 +176,6 @@ class Together:
         self.training.history.append({**row, "validation_loss": float(total[0])})
         if self.progress is not None:
             self.progress({**self.training.history[-1], "done": min(self.course.done, 1.0)})
-
-    def _write_in_time(self, stopped: int) -> None:
-        if self.keeper.checkpoint is None:
-            return
-        if stopped or self.keeper.due():
-            self._write()
-        if stopped:
-            raise KeyboardInterrupt(f"stopped by a signal; {self.keeper.checkpoint.path} holds the training")
 
     def _write(self) -> None:
         if self.keeper.checkpoint is None:
