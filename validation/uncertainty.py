@@ -139,7 +139,8 @@ def plot(found: list[Points], path: Path, force: bool) -> None:
         row[0].set_ylabel(f"error in {title}", fontsize=8)
     for axis in axes[-1]:
         axis.set_xlabel("predicted standard error, same unit", fontsize=8)
-    axes[0][0].legend(fontsize=8)
+    lines = {line.get_label(): line for axis in axes.flat for line in axis.get_lines() if line.get_label() in COLORS}  # a region may be in some panels alone
+    axes[0][0].legend(handles=list(lines.values()), fontsize=8)
     FigureCanvasAgg(figure)
     with replacing(path, force) as place:
         figure.savefig(place, dpi=150)

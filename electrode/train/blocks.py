@@ -138,11 +138,12 @@ def batches(data: Sequence[Block], size: int, generator: np.random.Generator, pr
         yield block.take(torch.from_numpy(processes.held(rows)))
 
 
-def in_order(data: Sequence[Block], size: int) -> Iterator[Block]:
-    """Yield this process's frames once, in their order, in batches of at most `size`."""
+def in_order(data: Sequence[Block], size: int, atoms: int | None = None) -> Iterator[Block]:
+    """Yield this process's frames once, in their order, in batches of at most `size` and of at most `atoms` atoms, but for a larger one on its own."""
     for block in data:
-        for k in range(0, len(block), size):
-            yield block.take(torch.arange(k, min(k + size, len(block))))
+        step = size if atoms is None else max(1, min(size, atoms * len(block) // max(1, len(block.structure.numbers))))
+        for k in range(0, len(block), step):
+            yield block.take(torch.arange(k, min(k + step, len(block))))
 
 
 def _bytes(model: Model, frames: Sequence, sizes: np.ndarray) -> float:

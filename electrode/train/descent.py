@@ -16,6 +16,7 @@ from electrode.train.blocks import Block, batches, in_order
 from electrode.train.checkpoint import Checkpoint, Interruption
 from electrode.train.config import TrainConfig
 from electrode.train.course import Course, Training
+from electrode.train.frame_batches import ATOMS
 from electrode.train.freezing import Freezing
 from electrode.train.keeping import Keeper
 from electrode.train.loss import counts, loss, root_mean_square
@@ -146,7 +147,7 @@ class Descent:
 
 def validation(model: Model, check: list[Block], config: TrainConfig, processes: Processes) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     """Return the validation loss of each member (M,) and the root mean square errors by quantity, () or (M,)."""
-    found = root_mean_square(in_order(check, VALIDATION_BATCH), model, config.quantities, processes)
+    found = root_mean_square(in_order(check, VALIDATION_BATCH, ATOMS // members_of(model)), model, config.quantities, processes)
     score = sum(t.weight * (found[t.quantity] / t.scale) ** 2 for t in config.terms if t.quantity in found)
     return np.reshape(score, -1), found
 

@@ -21,10 +21,10 @@ from electrode.models.domain import check_elements
 from electrode.state import Control, Structure
 from electrode.thermo import evaluate, response
 from electrode.train.calibration import coverage
+from electrode.train.frame_batches import frame_batches
 from electrode.train.labels import charge_of, held, natural_energy, polarization_of, potential_of, quantum
 from electrode.train.loss import folded
 
-BATCH = 32  # frames in one evaluation
 WINDOW = 0.5  # width of the bins in potential [V]
 UNNAMED = "unnamed"  # frames without a system
 
@@ -148,8 +148,7 @@ def compare(model: Model, frames: Sequence[ElectrifiedFrame], *, progress: Calla
     if not frames:
         raise fault("evaluate", "expected at least one frame, got none", "give frames to compare with")
     rows = []
-    for start in range(0, len(frames), BATCH):
-        batch = frames[start : start + BATCH]
+    for batch in frame_batches(model, frames):
         rows.extend(_compare_batch(model, batch))
         if progress is not None:
             progress(len(batch))

@@ -10,7 +10,7 @@ from teacher import frames, interface, labelled, pupil
 import electrode.train.blocks as module
 from electrode.state import Control, Structure
 from electrode.thermo import evaluate
-from electrode.train.blocks import batches, blocks
+from electrode.train.blocks import batches, blocks, in_order
 from electrode.train.predictions import member_predictions
 from electrode.train.processes import Processes
 
@@ -62,6 +62,13 @@ def test_batches_hold_every_frame_once_and_of_one_size():
         assert max(map(len, seen)) <= size
     orders = [[float(b.labels["energy"][0]) for b in batches(data, 1, np.random.default_rng(s))] for s in (0, 0, 1)]
     assert orders[0] == orders[1] != orders[2]
+
+
+@pytest.mark.parametrize(("size", "atoms", "sizes"), [(5, None, [2, 3]), (1, None, [1] * 5), (5, 14, [2, 2, 1]), (1, 14, [1] * 5), (5, 3, [1] * 5)])
+def test_batches_in_order_are_bounded_in_frames_and_atoms(size, atoms, sizes):
+    parts = list(in_order(blocks(pupil(), small()), size, atoms))
+    assert [len(part) for part in parts] == sizes
+    assert torch.equal(torch.cat([part.natural for part in parts]), torch.cat([block.natural for block in blocks(pupil(), small())]))
 
 
 def test_taken_frames_predict_as_they_did():

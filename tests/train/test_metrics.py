@@ -10,7 +10,7 @@ from ase import Atoms
 from electrode.data.problems import DataError
 from electrode.data.record import ElectrifiedFrame
 from electrode.models.base import Model, ModelCard
-from electrode.train import metrics
+from electrode.train import frame_batches
 from electrode.train.metrics import compare, frame_errors
 
 CAPACITANCE, NEUTRAL = 0.08, 4.9  # [e/V], [V]
@@ -90,12 +90,16 @@ def test_potential_on_another_zero_is_no_label():
     assert "potential_rmse_V" not in frame_errors(Capacitor(), [replace(frame(0.0), mu_zero="cell_average")])
 
 
-def test_batches_do_not_matter(monkeypatch):
+@pytest.mark.parametrize(
+    ("name", "value", "sizes"),
+    [("FRAMES", 2, [2, 2, 1]), ("ATOMS", 7, [3, 2]), ("ATOMS", 2, [1, 1, 1, 1, 1]), ("members_of", lambda model: 900, [1, 1, 1, 1, 1])],
+)
+def test_batches_do_not_matter(monkeypatch, name, value, sizes):
     frames = [frame(0.01 * k, count=2 + k % 2, force_error=0.01 * k) for k in range(5)]
     whole, steps = frame_errors(Capacitor(), frames), []
-    monkeypatch.setattr(metrics, "BATCH", 2)
+    monkeypatch.setattr(frame_batches, name, value)
     parts = frame_errors(Capacitor(), frames, progress=steps.append)
-    assert steps == [2, 2, 1]
+    assert steps == sizes
     assert parts["force_rmse_meV_per_A"] == pytest.approx(whole["force_rmse_meV_per_A"], rel=1e-12)
 
 
