@@ -11,6 +11,7 @@ import electrode.train.blocks as module
 from electrode.state import Control, Structure
 from electrode.thermo import evaluate
 from electrode.train.blocks import batches, blocks, in_order
+from electrode.train.frame_batches import frame_batches
 from electrode.train.predictions import member_predictions
 from electrode.train.processes import Processes
 
@@ -69,6 +70,15 @@ def test_batches_in_order_are_bounded_in_frames_and_atoms(size, atoms, sizes):
     parts = list(in_order(blocks(pupil(), small()), size, atoms))
     assert [len(part) for part in parts] == sizes
     assert torch.equal(torch.cat([part.natural for part in parts]), torch.cat([block.natural for block in blocks(pupil(), small())]))
+
+
+def test_frames_of_a_committee_count_once_for_each_member(monkeypatch):
+    monkeypatch.setattr("electrode.train.frame_batches.ATOMS", 14)
+    some = small()  # of 4, 7, 7, 4 and 7 atoms
+    for members, sizes in ((1, [2, 2, 1]), (2, [1] * 5)):
+        parts = list(frame_batches(pupil(members=members, epochs=1), some))
+        assert [len(part) for part in parts] == sizes
+        assert all(a is b for a, b in zip(sum(parts, []), some, strict=True))
 
 
 def test_taken_frames_predict_as_they_did():
